@@ -1,5 +1,5 @@
 /** The console: who is signed in, what the Master tells, which screen the address names. */
-import { Center, Loader } from "@mantine/core";
+import { Center } from "@mantine/core";
 import { Suspense, useEffect } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import { whenSignedOut } from "../api/client";
@@ -10,6 +10,7 @@ import { getLive, useLive } from "../live/store";
 import { followEvents } from "../live/stream";
 import { Notices } from "../parts/notices";
 import { Problem } from "../parts/Problem";
+import { Loading } from "../parts/Loading";
 import { loadRest, screen } from "./later";
 import { Mishap } from "./Mishap";
 import { NotHere } from "./NotHere";
@@ -51,11 +52,11 @@ export function App() {
   const again = () => {
     void queryClient.invalidateQueries();
   };
-  if (session.isPending) return <Waiting />;
+  if (session.isPending) return <Loading height="60vh" />;
   if (session.data === null)
     return (
       <Mishap at="sign-in">
-        <Suspense fallback={<Waiting />}>
+        <Suspense fallback={<Loading height="60vh" />}>
           <SignIn ended={hasEnded} onDone={again} />
         </Suspense>
       </Mishap>
@@ -91,7 +92,7 @@ function SignedIn() {
     <Mishap at={location}>
       <Shell>
         <Mishap at={location}>
-          <Suspense fallback={<Waiting />}>
+          <Suspense fallback={<Loading height="60vh" />}>
             <Switch>
               <Route path="/" component={Home} />
               <Route path="/flows" component={Flows} />
@@ -123,14 +124,6 @@ function SignedIn() {
         <Notices />
       </Shell>
     </Mishap>
-  );
-}
-
-function Waiting() {
-  return (
-    <Center h="60vh">
-      <Loader aria-label="Loading" />
-    </Center>
   );
 }
 

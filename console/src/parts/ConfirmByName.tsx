@@ -1,6 +1,7 @@
 /** Before something is lost: what, in numbers, and its name typed once. */
-import { Button, Code, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Code, Text, TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
+import { FormDialog } from "./FormDialog";
 
 interface ConfirmByNameProps {
   title: string;
@@ -17,38 +18,30 @@ interface ConfirmByNameProps {
 export function ConfirmByName({ title, name, children, action, busy = false, onConfirm, onClose }: ConfirmByNameProps) {
   const [typed, setTyped] = useState("");
   return (
-    <Modal opened onClose={onClose} title={title}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (typed === name) onConfirm();
-        }}
-      >
-        <Stack gap="sm">
-          <Text size="sm" component="div">
-            {children}
-          </Text>
-          <TextInput
-            label={
-              <>
-                Type <Code>{name}</Code> to go on
-              </>
-            }
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            autoComplete="off"
-            data-autofocus
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Keep it
-            </Button>
-            <Button color="red" type="submit" disabled={typed !== name} loading={busy}>
-              {action}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={title}
+      action={action}
+      leave="Keep it"
+      color="red"
+      disabled={typed !== name}
+      busy={busy}
+      onSubmit={onConfirm}
+      onClose={onClose}
+    >
+      <Text size="sm" component="div">
+        {children}
+      </Text>
+      <TextInput
+        label={
+          <>
+            Type <Code>{name}</Code> to go on
+          </>
+        }
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        autoComplete="off"
+        data-autofocus
+      />
+    </FormDialog>
   );
 }

@@ -9,12 +9,11 @@ import {
   IconLoader,
   IconPlayerPause,
 } from "@tabler/icons-react";
-import type { ComponentType } from "react";
 import classes from "./State.module.css";
 
 export type StateName = "ok" | "running" | "warning" | "failed" | "overdue" | "unknown" | "off";
 
-const ICONS: Record<StateName, ComponentType<{ size?: number; "aria-hidden"?: boolean }>> = {
+export const STATE_ICONS: Record<StateName, typeof IconCircleCheck> = {
   ok: IconCircleCheck,
   running: IconLoader,
   warning: IconAlertTriangle,
@@ -51,13 +50,13 @@ const MEANINGS: Record<string, StateName> = {
 };
 
 export function stateOf(word: string): StateName {
-  if (Object.hasOwn(ICONS, word)) return word as StateName;
+  if (Object.hasOwn(STATE_ICONS, word)) return word as StateName;
   return Object.hasOwn(MEANINGS, word) ? MEANINGS[word]! : "unknown";
 }
 
 /** `state`: one of the seven words. `label`: what to say instead of it. */
 export function State({ state, label, quiet = false }: { state: StateName; label?: string; quiet?: boolean }) {
-  const Icon = label === "paused" ? IconPlayerPause : ICONS[state];
+  const Icon = label === "paused" ? IconPlayerPause : STATE_ICONS[state];
   return (
     <span className={quiet ? classes.quiet : classes.badge} data-state={state}>
       <Icon size={15} aria-hidden />

@@ -1,11 +1,12 @@
 /** The whole document as text, with what is wrong in it below, and a way to carry it off as a file. */
-import { Button, Center, Group, Loader } from "@mantine/core";
+import { Button, Group } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { useSearch } from "wouter";
 import { later } from "../../app/later";
 import { counted } from "../../parts/format";
 import { State } from "../../parts/State";
+import { Loading } from "../../parts/Loading";
 import { DiagnosticList } from "../DiagnosticList";
 import { type Diagnostic, type Draft, useDraft } from "../draft";
 import classes from "./TextPane.module.css";
@@ -30,7 +31,7 @@ export function TextPane({ flow = "" }: { flow?: string }) {
           </Button>
         </Group>
       </div>
-      <Suspense fallback={<Opening />}>
+      <Suspense fallback={<Loading label="Opening the text" />}>
         <TextEditor look={went ?? linked} begin={flow && `flows.${flow}`} />
       </Suspense>
       {draft.diagnostics.length > 0 && (
@@ -39,14 +40,6 @@ export function TextPane({ flow = "" }: { flow?: string }) {
         </div>
       )}
     </div>
-  );
-}
-
-function Opening() {
-  return (
-    <Center h={240}>
-      <Loader aria-label="Opening the text" />
-    </Center>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Legal holds: nothing at or below their paths expires. */
-import { Button, Code, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Code, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { client, type Schemas, take } from "../../api/client";
 import { keys, queryClient } from "../../api/queries";
@@ -8,6 +8,7 @@ import { useNow } from "../../parts/clock";
 import { ConfirmByName } from "../../parts/ConfirmByName";
 import { Copyable } from "../../parts/Equivalent";
 import { counted, formatBytes, shellWord, visible } from "../../parts/format";
+import { FormDialog } from "../../parts/FormDialog";
 import { Moment } from "../../parts/Moment";
 import { sayDone } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
@@ -114,36 +115,26 @@ function HoldDialog({ dataset, change, onClose }: { dataset: string; change: Cha
   };
   const isWhole = name.trim() !== "" && path.startsWith("/");
   return (
-    <Modal opened onClose={close} title={`Hold archived files of ${visible(dataset)}`}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isWhole) hold();
-        }}
-      >
-        <Stack gap="sm">
-          <Text size="sm">Nothing that is archived at or below the path, now or later, expires until the hold is released, in any repository that has files of it.</Text>
-          {change.error !== null && <Problem error={change.error} />}
-          <TextInput label="Name" placeholder="case 7" value={name} onChange={(event) => setName(event.currentTarget.value)} autoComplete="off" data-autofocus />
-          <TextInput
-            label="At or below"
-            description="A path of the source; / means all of the dataset."
-            value={path}
-            onChange={(event) => setPath(event.currentTarget.value)}
-            error={path.startsWith("/") ? undefined : "An absolute path, like /srv/documents."}
-          />
-          {isWhole && <Copyable text={`holdfast archive hold ${shellWord(dataset)} ${shellWord(name.trim())} --path ${shellWord(path)}`} what="command" />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
-              Cancel
-            </Button>
-            <Button type="submit" disabled={!isWhole} loading={change.busy}>
-              Hold
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={`Hold archived files of ${visible(dataset)}`}
+      action="Hold"
+      disabled={!isWhole}
+      busy={change.busy}
+      onSubmit={hold}
+      onClose={close}
+    >
+      <Text size="sm">Nothing that is archived at or below the path, now or later, expires until the hold is released, in any repository that has files of it.</Text>
+      {change.error !== null && <Problem error={change.error} />}
+      <TextInput label="Name" placeholder="case 7" value={name} onChange={(event) => setName(event.currentTarget.value)} autoComplete="off" data-autofocus />
+      <TextInput
+        label="At or below"
+        description="A path of the source; / means all of the dataset."
+        value={path}
+        onChange={(event) => setPath(event.currentTarget.value)}
+        error={path.startsWith("/") ? undefined : "An absolute path, like /srv/documents."}
+      />
+      {isWhole && <Copyable text={`holdfast archive hold ${shellWord(dataset)} ${shellWord(name.trim())} --path ${shellWord(path)}`} what="command" />}
+    </FormDialog>
   );
 }
 

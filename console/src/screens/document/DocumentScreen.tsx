@@ -1,5 +1,5 @@
 /** The whole document: as text, what of it is not saved yet, and every revision there was. */
-import { Center, Loader, SegmentedControl } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useLocation, useSearch } from "wouter";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { isDirty, openDraft, useDraft } from "../../draft/draft";
@@ -7,6 +7,7 @@ import { DraftBar } from "../../draft/DraftBar";
 import { TextPane } from "../../draft/editor/TextPane";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
+import { Loading } from "../../parts/Loading";
 import { Changes } from "./Changes";
 import classes from "./document.module.css";
 import { Revisions } from "./Revisions";
@@ -45,11 +46,7 @@ export default function DocumentScreen() {
         ]}
         maw={420}
       />
-      {draft.phase === "loading" && (
-        <Center h={240}>
-          <Loader aria-label="Loading" />
-        </Center>
-      )}
+      {draft.phase === "loading" && <Loading />}
       {draft.phase === "failed" && <Problem error={draft.error} onRetry={() => void openDraft()} />}
       {draft.phase === "ready" && (
         <>

@@ -1,5 +1,5 @@
 /** Every revision that was stored; one of them to be read, compared, and taken into the working copy again. */
-import { Button, Center, Group, Loader, SegmentedControl, Text } from "@mantine/core";
+import { Button, Group, SegmentedControl, Text } from "@mantine/core";
 import { IconHistory, IconRestore } from "@tabler/icons-react";
 import { useState } from "react";
 import { useLocation, useSearch } from "wouter";
@@ -12,6 +12,7 @@ import { Moment } from "../../parts/Moment";
 import { sayDone, sayFailed } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
+import { Loading } from "../../parts/Loading";
 import classes from "./document.module.css";
 import { type RevisionFacts, useRevision, useRevisions } from "./useRevisions";
 
@@ -34,11 +35,7 @@ export function Revisions() {
   const chosen = Number.isInteger(wanted) && wanted > 0 ? wanted : (rows[0]?.revision ?? null);
   if (list.error) return <Problem error={list.error} onRetry={() => void list.refetch()} />;
   if (list.isPending)
-    return (
-      <Center h={240}>
-        <Loader aria-label="Loading" />
-      </Center>
-    );
+    return <Loading />;
   return (
     <div className={classes.split}>
       <Card title="Revisions" flush>
@@ -71,11 +68,7 @@ function Revision({ number }: { number: number }) {
   const error = found.error ?? before.error;
   if (error) return <Problem error={error} onRetry={() => void (found.error ? found : before).refetch()} />;
   if (!found.data || (number > 1 && !before.data))
-    return (
-      <Center h={240}>
-        <Loader aria-label="Loading the revision" />
-      </Center>
-    );
+    return <Loading label="Loading the revision" />;
   const { text, author, comment, created_at: createdAt } = found.data;
   const restore = async () => {
     setBusy(true);

@@ -1,5 +1,5 @@
 /** The flow as a drawing to be edited: what can be added at the left, what is selected at the right, what is wrong below. */
-import { ActionIcon, Button, Drawer, Text, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Drawer, Text, Title, Tooltip, VisuallyHidden } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconHierarchy, IconLayoutSidebarRight, IconPlus } from "@tabler/icons-react";
 import { Panel } from "@xyflow/react";
@@ -121,9 +121,9 @@ export default function DrawView({ flow }: { flow: string }) {
         </Drawer>
       )}
       <Asking asked={asked} entries={entries} drawing={drawing} drawer={drawer} onClose={clear} />
-      <div className={classes.announce} role="status" aria-live="polite">
+      <VisuallyHidden role="status" aria-live="polite">
         {said}
-      </div>
+      </VisuallyHidden>
     </div>
   );
 }

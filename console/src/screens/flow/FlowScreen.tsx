@@ -1,5 +1,5 @@
 /** One flow: the same document as drawing, list and text, compiled, activated and watched. */
-import { Button, Center, Loader, Title } from "@mantine/core";
+import { Center, Title } from "@mantine/core";
 import { IconAffiliate } from "@tabler/icons-react";
 import { Suspense, useEffect } from "react";
 import { Link } from "wouter";
@@ -10,12 +10,13 @@ import { DraftBar } from "../../draft/DraftBar";
 import { openDraft, useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
 import { useLive } from "../../live/store";
-import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { Equivalent } from "../../parts/Equivalent";
 import { shellWord, visible } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
+import { Loading } from "../../parts/Loading";
 import classes from "./FlowScreen.module.css";
 import { FlowState } from "./FlowState";
 import { FlowTools } from "./FlowTools";
@@ -62,7 +63,7 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
     document.title = `${name}: ${title} · Holdfast`;
   }, [name, title]);
 
-  if (draft.phase === "loading") return <Wait />;
+  if (draft.phase === "loading") return <Loading height="50vh" />;
   if (draft.phase === "failed")
     return (
       <Center p="xl">
@@ -88,7 +89,7 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
       </div>
       <ConflictBanner />
       <div className={classes.view} data-scrolls={current === "draw" ? undefined : true}>
-        <Suspense fallback={<Wait />}>
+        <Suspense fallback={<Loading height="50vh" />}>
           {isDrawn || current === "monitor" || current === "compile" ? <Shown key={name} flow={name} /> : <Undrawn />}
         </Suspense>
       </div>
@@ -96,14 +97,6 @@ export default function FlowScreen({ name, view }: { name: string; view: string 
         <Equivalent cli={cli(shellWord(name))} api={api(encodeURIComponent(name))} />
       </div>
     </div>
-  );
-}
-
-function Wait() {
-  return (
-    <Center h="50vh">
-      <Loader aria-label="Loading" />
-    </Center>
   );
 }
 
@@ -119,19 +112,9 @@ function Undrawn() {
 function NoFlow({ name }: { name: string }) {
   return (
     <Page title={visible(name)} actions={<DraftBar />} cli="holdfast status" api="GET /api/v1/flows">
-      <Card>
-        <Empty
-          icon={IconAffiliate}
-          title="There is no such flow"
-          action={
-            <Button component={Link} href="/flows">
-              See all flows
-            </Button>
-          }
-        >
-          It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
-        </Empty>
-      </Card>
+      <NotThere icon={IconAffiliate} title="There is no such flow" href="/flows" see="See all flows">
+        It may have another name now, or somebody removed it. Undo brings back what you removed yourself.
+      </NotThere>
     </Page>
   );
 }

@@ -1,5 +1,5 @@
 /** How the active flow does, told by its own drawing. */
-import { Alert, Button, Center, List, Loader } from "@mantine/core";
+import { Alert, Button, Center, List } from "@mantine/core";
 import { IconActivity, IconPlugConnectedX } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { Link } from "wouter";
@@ -11,6 +11,7 @@ import { Empty } from "../../parts/Empty";
 import { counted, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { State, type StateName } from "../../parts/State";
+import { Loading } from "../../parts/Loading";
 import type { Drawing } from "./drawing";
 import { FlowCanvas } from "./FlowCanvas";
 import classes from "./monitor/monitor.module.css";
@@ -34,11 +35,7 @@ export default function MonitorView({ flow }: { flow: string }) {
     );
   if (monitor.data?.active_revision === null) return <NotActive flow={flow} />;
   if (!monitor.data || !active.drawing)
-    return (
-      <Center h="50vh">
-        <Loader aria-label="Loading" />
-      </Center>
-    );
+    return <Loading height="50vh" />;
   return (
     <>
       <Notices monitor={monitor.data} error={error} onRetry={() => void monitor.refetch()} />

@@ -1,6 +1,5 @@
 /** The one sentence first, large; below it what stands in its way, each with its next step. */
 import { Button, Text } from "@mantine/core";
-import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconCircleX, IconClockExclamation, IconHelpCircle, IconLoader } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
 import { runNow } from "../../api/trigger";
@@ -9,27 +8,17 @@ import { getLive } from "../../live/store";
 import { Coded } from "../../parts/Coded";
 import { counted, sentence, visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
-import { State, type StateName } from "../../parts/State";
+import { State, STATE_ICONS } from "../../parts/State";
 import { type DatasetRow, someNames, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
 import { type Silence, silencesOf, silentNodes } from "./silences";
 import classes from "./Verdict.module.css";
 import { OnlyFor } from "../../parts/OnlyFor";
 
-const ICONS = {
-  ok: IconCircleCheck,
-  running: IconLoader,
-  warning: IconAlertTriangle,
-  failed: IconCircleX,
-  overdue: IconClockExclamation,
-  unknown: IconHelpCircle,
-  off: IconCircleDashed,
-} satisfies Record<StateName, unknown>;
-
 const SHOWN = 6;
 
 export function Verdict({ status, rows }: { status: Status; rows: readonly DatasetRow[] }) {
   const state = verdictState(status);
-  const Icon = ICONS[state];
+  const Icon = STATE_ICONS[state];
   const silent = silentNodes(status);
   const all = rows.map((row) => troubleOf(row, silent)).filter((each) => each !== null);
   const silences = silencesOf(status, all);

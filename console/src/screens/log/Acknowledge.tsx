@@ -1,10 +1,11 @@
 /** Lines of the log were seen: by whom, and why they are no trouble any more. */
-import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Text, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import { keys } from "../../api/queries";
 import { act } from "../../parts/acting";
 import { counted } from "../../parts/format";
+import { FormDialog } from "../../parts/FormDialog";
 import { PAGES_KEY } from "./useLog";
 
 interface AcknowledgeProps {
@@ -23,35 +24,25 @@ export function Acknowledge({ numbers, onClose }: AcknowledgeProps) {
     if (isDone) onClose();
   };
   return (
-    <Modal opened onClose={onClose} title={`Acknowledge ${counted(numbers.length, "line")}`}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void run();
-        }}
-      >
-        <Stack gap="sm">
-          <Text size="sm">They stay in the log with your name, and no longer count as open errors.</Text>
-          <Textarea
-            label="Comment"
-            description="Why it is no trouble, or what was done; may be left empty"
-            value={comment}
-            maxLength={2_000}
-            autosize
-            minRows={2}
-            onChange={(event) => setComment(event.currentTarget.value)}
-            data-autofocus
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Not now
-            </Button>
-            <Button type="submit" loading={busy}>
-              Acknowledge
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={`Acknowledge ${counted(numbers.length, "line")}`}
+      action="Acknowledge"
+      leave="Not now"
+      busy={busy}
+      onSubmit={() => void run()}
+      onClose={onClose}
+    >
+      <Text size="sm">They stay in the log with your name, and no longer count as open errors.</Text>
+      <Textarea
+        label="Comment"
+        description="Why it is no trouble, or what was done; may be left empty"
+        value={comment}
+        maxLength={2_000}
+        autosize
+        minRows={2}
+        onChange={(event) => setComment(event.currentTarget.value)}
+        data-autofocus
+      />
+    </FormDialog>
   );
 }

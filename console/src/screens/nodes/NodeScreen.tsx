@@ -3,13 +3,11 @@ import { Button, Group, Loader, Text } from "@mantine/core";
 import { IconPencil, IconServer2, IconTransfer, IconUserX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link } from "wouter";
 import { client, take } from "../../api/client";
 import { useStatus } from "../../api/queries";
 import { type Node, useLive } from "../../live/store";
-import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { shellWord, visible } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State, stateOf } from "../../parts/State";
@@ -48,19 +46,9 @@ export default function NodeScreen({ name }: { name: string }) {
     >
       {!node && connection === "connecting" && <Loader aria-label="Asking for the node" />}
       {!node && connection !== "connecting" && (
-        <Card>
-          <Empty
-            icon={IconServer2}
-            title="No node of this name has joined"
-            action={
-              <Button component={Link} href="/nodes">
-                See all nodes
-              </Button>
-            }
-          >
-            It may have another name now.
-          </Empty>
-        </Card>
+        <NotThere icon={IconServer2} title="No node of this name has joined" href="/nodes" see="See all nodes">
+          It may have another name now.
+        </NotThere>
       )}
       {node && <Details node={node} />}
     </Page>

@@ -1,5 +1,5 @@
 /** Another name for a node: what follows is shown before it is done. */
-import { Alert, Button, Checkbox, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Checkbox, Text, TextInput } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useState } from "react";
 import { useLocation } from "wouter";
@@ -7,6 +7,7 @@ import { client, type Schemas, take } from "../../api/client";
 import { to } from "../../app/places";
 import { type Node, useLive } from "../../live/store";
 import { counted, visible } from "../../parts/format";
+import { FormDialog } from "../../parts/FormDialog";
 import { sayDone } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import { nameComplaint } from "./joining";
@@ -39,40 +40,31 @@ export function RenameNode({ node, onClose }: { node: Node; onClose: () => void 
     }
   };
   return (
-    <Modal opened onClose={onClose} title={`Rename ${visible(node.name)}`}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isNew) void send(looked === null);
+    <FormDialog
+      title={`Rename ${visible(node.name)}`}
+      action={looked ? "Rename it" : "See what follows"}
+      leave="Keep the name"
+      disabled={!isNew || (looked !== null && looked.mirrors.length > 0 && !agreed)}
+      busy={busy}
+      onSubmit={() => void send(looked === null)}
+      onClose={onClose}
+    >
+      {error !== null && <Problem error={error} />}
+      <TextInput
+        label="New name"
+        value={name}
+        onChange={(event) => {
+          setName(event.currentTarget.value.trim());
+          setLooked(null);
+          setAgreed(false);
         }}
-      >
-        <Stack gap="sm">
-          {error !== null && <Problem error={error} />}
-          <TextInput
-            label="New name"
-            value={name}
-            onChange={(event) => {
-              setName(event.currentTarget.value.trim());
-              setLooked(null);
-              setAgreed(false);
-            }}
-            error={complaint || undefined}
-            autoComplete="off"
-            data-autofocus
-          />
-          <Text size="sm">It stays the same machine: its key, its points and its history stay. The document and the rules follow.</Text>
-          {looked && <Follows looked={looked} agreed={agreed} onAgree={setAgreed} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Keep the name
-            </Button>
-            <Button type="submit" loading={busy} disabled={!isNew || (looked !== null && looked.mirrors.length > 0 && !agreed)}>
-              {looked ? "Rename it" : "See what follows"}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        error={complaint || undefined}
+        autoComplete="off"
+        data-autofocus
+      />
+      <Text size="sm">It stays the same machine: its key, its points and its history stay. The document and the rules follow.</Text>
+      {looked && <Follows looked={looked} agreed={agreed} onAgree={setAgreed} />}
+    </FormDialog>
   );
 }
 

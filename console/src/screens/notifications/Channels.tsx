@@ -1,5 +1,5 @@
 /** Channels: where it is told. Their addresses are typed and never shown again. */
-import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, PasswordInput, Text, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, take } from "../../api/client";
@@ -8,6 +8,7 @@ import { act } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { ConfirmByName } from "../../parts/ConfirmByName";
 import { counted, sentence, visible } from "../../parts/format";
+import { FormDialog } from "../../parts/FormDialog";
 import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
@@ -115,43 +116,34 @@ function Address({ channel = "", taken, onClose }: { channel?: string; taken: re
     if (isDone) onClose();
   };
   return (
-    <Modal opened onClose={onClose} title={channel ? `Another address for ${channel}` : "Add a channel"}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <Stack gap="sm">
-          {!channel && (
-            <TextInput
-              label="Name"
-              value={name}
-              error={isTaken && "There is a channel of that name."}
-              onChange={(event) => setName(event.currentTarget.value)}
-              autoComplete="off"
-              data-autofocus
-            />
-          )}
-          <PasswordInput
-            label="Address"
-            description="As apprise takes it: mailto://USER:PASSWORD@mail.example.net?to=ops@example.net. It is encrypted, and never shown again."
-            value={url}
-            onChange={(event) => setUrl(event.currentTarget.value)}
-            autoComplete="off"
-            visibilityToggleButtonProps={{ "aria-label": "Show or hide the address" }}
-            {...(channel && { "data-autofocus": true })}
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Leave it
-            </Button>
-            <Button type="submit" loading={busy} disabled={!name.trim() || !url.trim() || isTaken}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={channel ? `Another address for ${channel}` : "Add a channel"}
+      action="Save"
+      leave="Leave it"
+      disabled={!name.trim() || !url.trim() || isTaken}
+      busy={busy}
+      onSubmit={() => void save()}
+      onClose={onClose}
+    >
+      {!channel && (
+        <TextInput
+          label="Name"
+          value={name}
+          error={isTaken && "There is a channel of that name."}
+          onChange={(event) => setName(event.currentTarget.value)}
+          autoComplete="off"
+          data-autofocus
+        />
+      )}
+      <PasswordInput
+        label="Address"
+        description="As apprise takes it: mailto://USER:PASSWORD@mail.example.net?to=ops@example.net. It is encrypted, and never shown again."
+        value={url}
+        onChange={(event) => setUrl(event.currentTarget.value)}
+        autoComplete="off"
+        visibilityToggleButtonProps={{ "aria-label": "Show or hide the address" }}
+        {...(channel && { "data-autofocus": true })}
+      />
+    </FormDialog>
   );
 }

@@ -1,10 +1,11 @@
 /** Begin a policy: a name, a folder, and what is done with it. */
-import { Button, Group, Modal, Radio, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Radio, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { to } from "../../app/places";
 import { edit, useDraft } from "../../draft/draft";
 import { FolderPicker } from "../../parts/FolderPicker";
+import { FormDialog } from "../../parts/FormDialog";
 import { sayFailed } from "../../parts/notices";
 import { newPolicy, type Template } from "./changes";
 import { nameProblem, policyNames } from "./policy";
@@ -45,54 +46,37 @@ export function NewPolicy({ onClose }: { onClose: () => void }) {
       />
     );
   return (
-    <Modal opened onClose={onClose} title="New policy" size="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isReady) void make();
-        }}
-      >
-        <Stack gap="md">
-          <TextInput
-            label="Name"
-            description="What the data is, like documents or mail."
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            error={problem}
-            autoComplete="off"
-            data-autofocus
-          />
-          <Group align="flex-end" wrap="nowrap">
-            <TextInput
-              label="Folder"
-              placeholder="/srv/documents"
-              value={path}
-              onChange={(event) => setPath(event.currentTarget.value)}
-              error={pathProblem}
-              autoComplete="off"
-              style={{ flex: 1 }}
-            />
-            <Button variant="default" onClick={() => setPicking(true)}>
-              Browse
-            </Button>
-          </Group>
-          <Radio.Group label="What is done with it" value={template} onChange={(value) => setTemplate(value as Template)}>
-            <Stack gap="xs" mt="xs">
-              {TEMPLATES.map(([value, label, description]) => (
-                <Radio key={value} value={value} label={label} description={description} />
-              ))}
-            </Stack>
-          </Radio.Group>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" disabled={!isReady}>
-              Make it
-            </Button>
-          </Group>
+    <FormDialog title="New policy" size="lg" gap="md" action="Make it" disabled={!isReady} onSubmit={() => void make()} onClose={onClose}>
+      <TextInput
+        label="Name"
+        description="What the data is, like documents or mail."
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={problem}
+        autoComplete="off"
+        data-autofocus
+      />
+      <Group align="flex-end" wrap="nowrap">
+        <TextInput
+          label="Folder"
+          placeholder="/srv/documents"
+          value={path}
+          onChange={(event) => setPath(event.currentTarget.value)}
+          error={pathProblem}
+          autoComplete="off"
+          style={{ flex: 1 }}
+        />
+        <Button variant="default" onClick={() => setPicking(true)}>
+          Browse
+        </Button>
+      </Group>
+      <Radio.Group label="What is done with it" value={template} onChange={(value) => setTemplate(value as Template)}>
+        <Stack gap="xs" mt="xs">
+          {TEMPLATES.map(([value, label, description]) => (
+            <Radio key={value} value={value} label={label} description={description} />
+          ))}
         </Stack>
-      </form>
-    </Modal>
+      </Radio.Group>
+    </FormDialog>
   );
 }

@@ -1,5 +1,5 @@
 /** All policies of the working copy: what they are about, what they do, where they are used. */
-import { Button, Center, Loader, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Stack, Text, TextInput } from "@mantine/core";
 import { IconPlus, IconShieldCheck } from "@tabler/icons-react";
 import { Link, useLocation, useSearch } from "wouter";
 import { to } from "../../app/places";
@@ -12,6 +12,7 @@ import { visible } from "../../parts/format";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
+import { Loading } from "../../parts/Loading";
 import { diagnosticsIn } from "./diagnostics";
 import { NewPolicy } from "./NewPolicy";
 import classes from "./policies.module.css";
@@ -54,11 +55,7 @@ export default function Policies() {
     >
       <ConflictBanner />
       {draft.error && <Problem error={draft.error} onRetry={() => void openDraft()} />}
-      {draft.phase === "loading" && (
-        <Center h={240}>
-          <Loader aria-label="Loading" />
-        </Center>
-      )}
+      {draft.phase === "loading" && <Loading />}
       {draft.phase === "ready" && all.length === 0 && (
         <Card>
           <Empty icon={IconShieldCheck} title="No policy yet" action={create}>

@@ -1,5 +1,5 @@
 /** One policy of the working copy: which data, what is done with it, what stays, and what it would take right now. */
-import { Button, Center, Loader } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconArrowLeft, IconShieldOff } from "@tabler/icons-react";
 import { Link, useLocation, useSearch } from "wouter";
 import { to } from "../../app/places";
@@ -7,11 +7,11 @@ import { ConflictBanner } from "../../draft/ConflictBanner";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
 import { mappingAt } from "../../draft/edits";
-import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
+import { Loading } from "../../parts/Loading";
 import { Classification } from "./Classification";
 import { Hooks } from "./Hooks";
 import { LiveSample, useSampleNodes } from "./LiveSample";
@@ -43,12 +43,8 @@ export default function PolicyScreen({ name }: { name: string }) {
     >
       <ConflictBanner />
       {draft.error && <Problem error={draft.error} onRetry={() => void openDraft()} />}
-      {draft.phase === "loading" && (
-        <Center h={240}>
-          <Loader aria-label="Loading" />
-        </Center>
-      )}
-      {draft.phase === "ready" && (policy ? <Editor key={name} policy={policy} readable={draft.readable} /> : <NotThere name={name} />)}
+      {draft.phase === "loading" && <Loading />}
+      {draft.phase === "ready" && (policy ? <Editor key={name} policy={policy} readable={draft.readable} /> : <NoPolicy name={name} />)}
     </Page>
   );
 }
@@ -101,20 +97,10 @@ function useChosenNode(policy: string): [string, (node: string) => void] {
   return [node, choose];
 }
 
-function NotThere({ name }: { name: string }) {
+function NoPolicy({ name }: { name: string }) {
   return (
-    <Card>
-      <Empty
-        icon={IconShieldOff}
-        title="There is no such policy"
-        action={
-          <Button component={Link} href="/policies">
-            See all policies
-          </Button>
-        }
-      >
-        The working copy has no policy {visible(name)}. If it was renamed or removed just now, Undo brings it back.
-      </Empty>
-    </Card>
+    <NotThere icon={IconShieldOff} title="There is no such policy" href="/policies" see="See all policies">
+      The working copy has no policy {visible(name)}. If it was renamed or removed just now, Undo brings it back.
+    </NotThere>
   );
 }

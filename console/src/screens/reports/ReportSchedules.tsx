@@ -1,5 +1,5 @@
 /** Reports that the Master makes and sends by itself: when, where, and how the last one did. */
-import { Button, Checkbox, Group, Modal, MultiSelect, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, MultiSelect, Select, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, take } from "../../api/client";
@@ -8,6 +8,7 @@ import { useMay } from "../../api/rights";
 import { act } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { sentence, visible } from "../../parts/format";
+import { FormDialog } from "../../parts/FormDialog";
 import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
@@ -140,35 +141,26 @@ function ScheduleForm({ kind, onClose }: { kind: Kind; onClose: () => void }) {
     if (isDone) onClose();
   };
   return (
-    <Modal opened onClose={onClose} title="Send a report at times">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} required data-autofocus />
-          <Select label="Report" data={KINDS.map((each) => ({ value: each.kind, label: each.title }))} value={chosen} allowDeselect={false} onChange={(value) => setChosen(value ?? kind)} />
-          <TextInput label="Times" description="Such as 07:00, mon 07:00 or day 1 06:00; several with a semicolon between" value={at} onChange={(event) => setAt(event.currentTarget.value)} required />
-          <TextInput label="Time zone" value={zone} onChange={(event) => setZone(event.currentTarget.value)} required />
-          <TextInput label="Days it reaches back" inputMode="numeric" value={days} error={complaintOfDays(days)} onChange={(event) => setDays(event.currentTarget.value)} required />
-          <Select label="As" data={[...FORMATS]} value={format} allowDeselect={false} onChange={(value) => setFormat(FORMATS.find((each) => each === value) ?? "html")} />
-          <MultiSelect label="Channels" description="Of notifications; the report is attached" data={(channels.data?.channels ?? []).map((each) => each.name)} value={to} onChange={setTo} />
-          <Checkbox label="Write it into a folder of the Master, too" checked={folder} onChange={(event) => setFolder(event.currentTarget.checked)} />
-          <Text size="sm" c="dimmed">
-            What does not get through is tried again, and shown here and in the status. After downtime one report makes up for all.
-          </Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Not now
-            </Button>
-            <Button type="submit" loading={busy} disabled={!name.trim() || complaintOfDays(days) !== "" || (to.length === 0 && !folder)}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title="Send a report at times"
+      action="Save"
+      leave="Not now"
+      disabled={!name.trim() || complaintOfDays(days) !== "" || (to.length === 0 && !folder)}
+      busy={busy}
+      onSubmit={() => void save()}
+      onClose={onClose}
+    >
+      <TextInput label="Name" value={name} onChange={(event) => setName(event.currentTarget.value)} required data-autofocus />
+      <Select label="Report" data={KINDS.map((each) => ({ value: each.kind, label: each.title }))} value={chosen} allowDeselect={false} onChange={(value) => setChosen(value ?? kind)} />
+      <TextInput label="Times" description="Such as 07:00, mon 07:00 or day 1 06:00; several with a semicolon between" value={at} onChange={(event) => setAt(event.currentTarget.value)} required />
+      <TextInput label="Time zone" value={zone} onChange={(event) => setZone(event.currentTarget.value)} required />
+      <TextInput label="Days it reaches back" inputMode="numeric" value={days} error={complaintOfDays(days)} onChange={(event) => setDays(event.currentTarget.value)} required />
+      <Select label="As" data={[...FORMATS]} value={format} allowDeselect={false} onChange={(value) => setFormat(FORMATS.find((each) => each === value) ?? "html")} />
+      <MultiSelect label="Channels" description="Of notifications; the report is attached" data={(channels.data?.channels ?? []).map((each) => each.name)} value={to} onChange={setTo} />
+      <Checkbox label="Write it into a folder of the Master, too" checked={folder} onChange={(event) => setFolder(event.currentTarget.checked)} />
+      <Text size="sm" c="dimmed">
+        What does not get through is tried again, and shown here and in the status. After downtime one report makes up for all.
+      </Text>
+    </FormDialog>
   );
 }

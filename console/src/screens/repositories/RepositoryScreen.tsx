@@ -1,15 +1,15 @@
 /** One repository: its figures, its proof, its growth, its points, and how to read it without Holdfast. */
-import { Alert, Button, List, Loader, Stack, Text } from "@mantine/core";
+import { Alert, List, Loader, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconDatabase } from "@tabler/icons-react";
 import { Link } from "wouter";
 import { usePoints, useRepositories } from "../../api/queries";
 import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { Copyable } from "../../parts/Equivalent";
 import { useNow } from "../../parts/clock";
 import { formatBytes, formatCount, sentence, shellWord, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
@@ -40,7 +40,7 @@ export default function RepositoryScreen({ name }: { name: string }) {
       {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
       <Unreachable rows={silent} what="Its figures and points come when its node answers again." />
       {found.isPending && <Loader aria-label="Asking the repository" />}
-      {found.data && !row && silent.length === 0 && <NotThere />}
+      {found.data && !row && silent.length === 0 && <NoRepository />}
       {row && <Figures row={row} />}
       {points.error && row && <Problem error={points.error} onRetry={() => void points.refetch()} />}
       {row && (
@@ -200,20 +200,10 @@ function Elsewhere({ row }: { row: Repository }) {
   );
 }
 
-function NotThere() {
+function NoRepository() {
   return (
-    <Card>
-      <Empty
-        icon={IconDatabase}
-        title="There is no repository of this name"
-        action={
-          <Button component={Link} href="/repositories">
-            See all repositories
-          </Button>
-        }
-      >
-        One that only a draft names is made when its flow is activated.
-      </Empty>
-    </Card>
+    <NotThere icon={IconDatabase} title="There is no repository of this name" href="/repositories" see="See all repositories">
+      One that only a draft names is made when its flow is activated.
+    </NotThere>
   );
 }

@@ -1,6 +1,7 @@
 /** A window, an exclusion or a trigger time, chosen in place of typed: days of weeks, weeks of the month, days of the month, and a time. */
-import { Button, Checkbox, Code, Group, Input, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Checkbox, Code, Group, Input, SegmentedControl, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { FormDialog } from "../../parts/FormDialog";
 import { WEEKDAYS } from "../policies/calendar";
 import { type Item, itemProblems, itemText, type ListKey, WEEKS } from "./schedules";
 
@@ -22,58 +23,51 @@ export function ItemDialog({ title, list, onAdd, onClose }: ItemDialogProps) {
   const shown = isAsked ? problems : {};
   const put = (more: Partial<Item>) => setItem((before) => ({ ...before, ...more }));
   return (
-    <Modal opened onClose={onClose} title={title}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          setAsked(true);
-          if (isReady) onAdd(itemText(item, list));
-        }}
-      >
-        <Stack gap="md">
-          <SegmentedControl
-            aria-label="Which days"
-            data={[
-              { value: "every", label: "Every day" },
-              { value: "week", label: "Days of weeks" },
-              { value: "month", label: "Days of the month" },
-            ]}
-            value={item.days}
-            onChange={(days) => put({ days: days as Item["days"] })}
-          />
-          {item.days === "week" && <WeekDays item={item} put={put} error={shown.days} />}
-          {item.days === "month" && (
-            <TextInput
-              label="Days of the month"
-              placeholder="1, 15, last"
-              description="A month that has no such day is left out; last is in every month."
-              value={item.monthdays}
-              error={shown.monthdays}
-              onChange={(event) => put({ monthdays: event.currentTarget.value })}
-              autoComplete="off"
-            />
-          )}
-          <Group align="flex-start" grow>
-            <TimeField label={list === "at" ? "At" : "From"} value={item.begin} error={shown.begin} onChange={(begin) => put({ begin })} />
-            {list !== "at" && <TimeField label="To" value={item.end} error={shown.end} onChange={(end) => put({ end })} />}
-          </Group>
-          <Text size="sm" c="dimmed">
-            {list === "at" ? "By the clocks of the schedule's zone." : "Without times, the whole day. A window that ends earlier than it begins reaches into the next day."}
-          </Text>
-          {isReady && (
-            <Text size="sm" aria-live="polite">
-              It is written as <Code>{itemText(item, list)}</Code>
-            </Text>
-          )}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit">Add it</Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={title}
+      gap="md"
+      action="Add it"
+      onSubmit={() => {
+        setAsked(true);
+        if (isReady) onAdd(itemText(item, list));
+      }}
+      onClose={onClose}
+    >
+      <SegmentedControl
+        aria-label="Which days"
+        data={[
+          { value: "every", label: "Every day" },
+          { value: "week", label: "Days of weeks" },
+          { value: "month", label: "Days of the month" },
+        ]}
+        value={item.days}
+        onChange={(days) => put({ days: days as Item["days"] })}
+      />
+      {item.days === "week" && <WeekDays item={item} put={put} error={shown.days} />}
+      {item.days === "month" && (
+        <TextInput
+          label="Days of the month"
+          placeholder="1, 15, last"
+          description="A month that has no such day is left out; last is in every month."
+          value={item.monthdays}
+          error={shown.monthdays}
+          onChange={(event) => put({ monthdays: event.currentTarget.value })}
+          autoComplete="off"
+        />
+      )}
+      <Group align="flex-start" grow>
+        <TimeField label={list === "at" ? "At" : "From"} value={item.begin} error={shown.begin} onChange={(begin) => put({ begin })} />
+        {list !== "at" && <TimeField label="To" value={item.end} error={shown.end} onChange={(end) => put({ end })} />}
+      </Group>
+      <Text size="sm" c="dimmed">
+        {list === "at" ? "By the clocks of the schedule's zone." : "Without times, the whole day. A window that ends earlier than it begins reaches into the next day."}
+      </Text>
+      {isReady && (
+        <Text size="sm" aria-live="polite">
+          It is written as <Code>{itemText(item, list)}</Code>
+        </Text>
+      )}
+    </FormDialog>
   );
 }
 

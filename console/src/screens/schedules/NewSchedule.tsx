@@ -1,10 +1,11 @@
 /** Begin a schedule: a name; it lets runs start at night until it is changed. */
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { to } from "../../app/places";
 import { edit, useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
+import { FormDialog } from "../../parts/FormDialog";
 import { sayFailed } from "../../parts/notices";
 import { nameProblem } from "../policies/policy";
 import { newSchedule } from "./schedules";
@@ -23,36 +24,19 @@ export function NewSchedule({ onClose }: { onClose: () => void }) {
     }
   };
   return (
-    <Modal opened onClose={onClose} title="New schedule">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (name && !problem) void make();
-        }}
-      >
-        <Stack gap="md">
-          <TextInput
-            label="Name"
-            description="What the times are, like nights or month-ends."
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            error={problem}
-            autoComplete="off"
-            data-autofocus
-          />
-          <Text size="sm" c="dimmed">
-            It begins with every night from 20:00 to 06:00; change that on the next page.
-          </Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" disabled={!name || problem !== ""}>
-              Make it
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog title="New schedule" gap="md" action="Make it" disabled={!name || problem !== ""} onSubmit={() => void make()} onClose={onClose}>
+      <TextInput
+        label="Name"
+        description="What the times are, like nights or month-ends."
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        error={problem}
+        autoComplete="off"
+        data-autofocus
+      />
+      <Text size="sm" c="dimmed">
+        It begins with every night from 20:00 to 06:00; change that on the next page.
+      </Text>
+    </FormDialog>
   );
 }

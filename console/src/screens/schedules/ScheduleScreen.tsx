@@ -1,18 +1,19 @@
 /** One named schedule of the working copy: its times, what they come to in a calendar, where it is used, and what becomes of the RPOs. */
-import { ActionIcon, Button, Center, Loader, Menu } from "@mantine/core";
+import { ActionIcon, Menu } from "@mantine/core";
 import { IconCalendarOff, IconDots } from "@tabler/icons-react";
 import { useState } from "react";
-import { Link, useLocation } from "wouter";
+import { useLocation } from "wouter";
 import { to } from "../../app/places";
 import { ConflictBanner } from "../../draft/ConflictBanner";
 import { DiagnosticList } from "../../draft/DiagnosticList";
 import { openDraft, useDraft } from "../../draft/draft";
 import { DraftBar } from "../../draft/DraftBar";
 import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
+import { Loading } from "../../parts/Loading";
 import { diagnosticsElsewhere } from "../policies/diagnostics";
 import { change } from "../policies/fields";
 import policies from "../policies/policies.module.css";
@@ -50,12 +51,8 @@ export default function ScheduleScreen({ name }: { name: string }) {
         <>
           {mayChange && <ConflictBanner />}
           {error !== null && <Problem error={error} onRetry={() => void openDraft()} />}
-          {!isThere && error === null && (
-            <Center h={240}>
-              <Loader aria-label="Loading" />
-            </Center>
-          )}
-          {isThere && (schedule ? <One key={name} schedule={schedule} mayChange={mayChange} /> : <NotThere name={name} />)}
+          {!isThere && error === null && <Loading />}
+          {isThere && (schedule ? <One key={name} schedule={schedule} mayChange={mayChange} /> : <NoSchedule name={name} />)}
         </>
       )}
     </Page>
@@ -140,20 +137,10 @@ function ScheduleMenu({ schedule: { name, usedIn } }: { schedule: Schedule }) {
   );
 }
 
-function NotThere({ name }: { name: string }) {
+function NoSchedule({ name }: { name: string }) {
   return (
-    <Card>
-      <Empty
-        icon={IconCalendarOff}
-        title="There is no such schedule"
-        action={
-          <Button component={Link} href="/schedules">
-            See all schedules
-          </Button>
-        }
-      >
-        The document has no schedule {visible(name)}. If it was renamed or removed just now, Undo brings it back.
-      </Empty>
-    </Card>
+    <NotThere icon={IconCalendarOff} title="There is no such schedule" href="/schedules" see="See all schedules">
+      The document has no schedule {visible(name)}. If it was renamed or removed just now, Undo brings it back.
+    </NotThere>
   );
 }

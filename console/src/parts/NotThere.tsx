@@ -1,0 +1,30 @@
+/** What the address names is not there: why that may be, and the way to all of its kind. */
+import { Button } from "@mantine/core";
+import type { ComponentProps, ReactNode } from "react";
+import { Link } from "wouter";
+import { Card } from "./Card";
+import { Empty } from "./Empty";
+
+interface NotThereProps {
+  icon: ComponentProps<typeof Empty>["icon"];
+  title: string;
+  href: string;
+  /** What the link to `href` says. */
+  see: string;
+  children: ReactNode;
+}
+
+export function NotThere({ icon, title, href, see, children }: NotThereProps) {
+  const link = (
+    <Button component={Link} href={href}>
+      {see}
+    </Button>
+  );
+  return (
+    <Card>
+      <Empty icon={icon} title={title} action={link}>
+        {children}
+      </Empty>
+    </Card>
+  );
+}
