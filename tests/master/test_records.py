@@ -26,6 +26,7 @@ from holdfast.master.records.forms import MIGRATIONS, forms
 from holdfast.master.records.tables import JobSubjectRow, Table
 from holdfast.model.document import Revision
 from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.sight import SEES_ALL
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -159,7 +160,7 @@ def test_an_answer_never_takes_a_job_back(tmp_path: Path, reported: State | None
         database.run_now(lambda s: happenings.record_jobs(s, node, (job(reported),)))
     database.run_now(lambda s: happenings.record_answered_jobs(s, node, (job(answered),)))
     database.run_now(lambda s: happenings.record_answered_jobs(s, NodeId("c" * 32), (job(State.FAILED),)))
-    assert database.run_now(lambda s: happenings.job_by_prefix(s, "b")).state is then
+    assert database.run_now(lambda s: happenings.job_by_prefix(s, "b", SEES_ALL)).state is then
     for tag, found in (("prod", 1), ("pro", 0)):
         assert len(database.run_now(lambda s, tag=tag: happenings.jobs(s, limit=9, choice=happenings.JobChoice(tag=tag)))) == found  # type: ignore[misc]
     database.close()

@@ -197,7 +197,7 @@ def join_node(setup: NodeSetup) -> Joined:
     return joined
 
 
-def run_node_here(home: Path, metrics: str = "") -> None:
+def run_node_here(home: Path, metrics: str) -> None:
     """Run this home's agent until SIGTERM; on a terminal it says that it has begun. `metrics`: where it gives them, empty = nowhere."""
     from holdfast.core.errors import UnknownName
     from holdfast.core.log import configure_logging

@@ -11,7 +11,7 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.status import StatusBoard
 from holdfast.model.anomalies import Anomaly, AnomalyJudged, AskJudgeAnomaly, last_clean
-from holdfast.model.sight import SEES_ALL, Reach, Sight
+from holdfast.model.sight import Reach, Sight
 
 _SHORTEST = 4
 
@@ -22,14 +22,14 @@ class AnomalyDesk:
         self._hub = hub
         self._board = board
 
-    async def all(self, sight: Sight = SEES_ALL) -> tuple[tuple[Anomaly, ...], tuple[Unreachable, ...]]:
+    async def all(self, sight: Sight) -> tuple[tuple[Anomaly, ...], tuple[Unreachable, ...]]:
         """Newest first."""
         views, unreachable = await self._board.repositories()
         found = (each for view in views for each in view.status.anomalies if sight.has_copy(each.dataset_id, each.repository))
         gaps = tuple(gap for gap in unreachable if sight.has_part_of(gap.repository))
         return tuple(sorted(found, key=lambda each: each.found_at, reverse=True)), gaps
 
-    async def last_clean(self, dataset: str, sight: Sight = SEES_ALL) -> datetime:
+    async def last_clean(self, dataset: str, sight: Sight) -> datetime:
         """The moment before the newest anomaly of a dataset (label or id). Raises `UnknownName` when there was none."""
         found, _ = await self.all(sight)
         return last_clean(found, dataset)

@@ -22,7 +22,7 @@ from holdfast.model.archive_questions import (
     PlannedArchive,
 )
 from holdfast.model.archiving import ArchivedFile
-from holdfast.model.sight import SEES_ALL, Reach, Sight
+from holdfast.model.sight import Reach, Sight
 
 _TIMEOUT_S = 60.0
 
@@ -48,7 +48,7 @@ class ArchiveDesk:
         self._base = base
         self._hub = hub
 
-    async def find(self, ask: AskArchive, sight: Sight = SEES_ALL) -> FoundArchive:
+    async def find(self, ask: AskArchive, sight: Sight) -> FoundArchive:
         """Raises `UnknownName` when nobody has archived files of the dataset and everybody answered."""
         if ask.dataset:
             sight.check_asked(ask.dataset, ask.repository)
@@ -73,7 +73,7 @@ class ArchiveDesk:
             raise UnknownName(f"nothing of {ask.dataset!r} is archived", hint="`holdfast archive ls` lists what is")
         return FoundArchive(datasets=tuple(dataset for each in told for dataset in each.datasets), unreachable=unreachable)
 
-    async def plan(self, dataset: str, limit: int, sight: Sight = SEES_ALL) -> FoundPlans:
+    async def plan(self, dataset: str, limit: int, sight: Sight) -> FoundPlans:
         """Of the nodes whose rules have archive operations. Raises `UnknownName` when there is none of that dataset."""
         rolled_out = await self._base.database.run(deployment)
         nodes = [

@@ -51,7 +51,7 @@ class History:
         self._hub = hub
         self._triggers = triggers
 
-    async def jobs(self, wanted: JobsWanted, sight: Sight = SEES_ALL) -> tuple[tuple[Job, ...], bool]:
+    async def jobs(self, wanted: JobsWanted, sight: Sight) -> tuple[tuple[Job, ...], bool]:
         """Newest first, and whether there are more. Raises `UnknownName`."""
 
         def read(session: Session) -> tuple[Job, ...]:

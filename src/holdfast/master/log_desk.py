@@ -18,7 +18,7 @@ from holdfast.master.news import Subject
 from holdfast.master.records import inventory, lines
 from holdfast.master.records.lines import Line, LineChoice, Told
 from holdfast.model.jobs import Severity
-from holdfast.model.sight import SEES_ALL, Sight
+from holdfast.model.sight import Sight
 
 OPEN_FOR = timedelta(days=30)
 """An error that nobody acknowledged for so long is no news any more."""
@@ -56,7 +56,7 @@ class LogDesk:
     def __init__(self, base: Foundation) -> None:
         self._base = base
 
-    async def page(self, wanted: LinesWanted, limit: int, sight: Sight = SEES_ALL) -> tuple[tuple[LogLine, ...], int | None]:
+    async def page(self, wanted: LinesWanted, limit: int, sight: Sight) -> tuple[tuple[LogLine, ...], int | None]:
         """Newest first, of the nodes in sight, and what to give as `before` for those that follow; None = there are no more. Raises
         `UnknownName`, also for a node, flow or tag that is not in sight."""
         return await self._base.database.run(partial(_read, wanted=wanted, limit=limit, sight=sight))

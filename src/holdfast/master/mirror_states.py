@@ -68,7 +68,7 @@ async def standing_mirrors(hub: Hub, rolled_out: Deployment, dataset: str) -> li
     return [Standing(node=node, state=state, stand=state.stand) for node, state, _ in found if state.stand is not None]
 
 
-async def mirror_rows(hub: Hub, rolled_out: Deployment, dataset: str = "") -> tuple[MirrorRow, ...]:
+async def mirror_rows(hub: Hub, rolled_out: Deployment, dataset: str) -> tuple[MirrorRow, ...]:
     """By dataset and name."""
     rows = [
         MirrorRow(

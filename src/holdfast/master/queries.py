@@ -98,7 +98,7 @@ class Queries:
             _raise_refusal(gaps)
         return FoundPoints(points=found, unreachable=_silent(gaps))
 
-    async def moments(self, ask: AskMoments, sight: Sight = SEES_ALL) -> FoundMoments:
+    async def moments(self, ask: AskMoments, sight: Sight) -> FoundMoments:
         """Of all repositories together, each moment and gap once."""
         sight.check_asked(ask.dataset, ask.repository)
         answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Moments)
@@ -110,7 +110,7 @@ class Queries:
         cut = tuple(newest[: ask.limit])
         return FoundMoments(moments=cut, gaps=tuple(gaps), more=more, oldest_at=oldest, unreachable=unreachable)
 
-    async def listing(self, ask: AskListing, sight: Sight = SEES_ALL) -> FoundRows:
+    async def listing(self, ask: AskListing, sight: Sight) -> FoundRows:
         """The same point may lie in several repositories; the first that has all of it answers. Of a dataset at a time, the one with the
         newest point. Raises `UnknownName` when none has it or several points begin so, `UsageError` when neither or both are named."""
         if bool(ask.point) == bool(ask.dataset):
@@ -125,7 +125,7 @@ class Queries:
             return FoundRows(rows=found.rows, more=found.more, point=found.point, lost=found.lost, unreachable=silent, gaps=found.gaps)
         raise _nowhere(ask.point or ask.dataset, unreachable)
 
-    async def differences(self, ask: AskDiff, sight: Sight = SEES_ALL) -> FoundDifferences:
+    async def differences(self, ask: AskDiff, sight: Sight) -> FoundDifferences:
         """By an owner that has both: of points the one that can read most, of moments the one with the newest. Where none has both, by
         listings. Raises `UnknownName`, also where several points begin so, or what keeps the owner that has both from it."""
         ask = msgspec.structs.replace(ask, a=await self._one_id(ask.a, sight), b=await self._one_id(ask.b, sight))
@@ -165,13 +165,13 @@ class Queries:
     async def _listing_of(self, node: Node, ask: AskListing) -> Listings:
         return await self._hub.ask_for(node.id, ask, Listings, ANSWER_TIMEOUT_S)
 
-    async def rows(self, ask: AskFind | AskHistory, sight: Sight = SEES_ALL) -> FoundRows:
+    async def rows(self, ask: AskFind | AskHistory, sight: Sight) -> FoundRows:
         ask = msgspec.structs.replace(ask, within=sight.within)
         answers, unreachable = await self._ask(await self._owners(ask.repository, sight), ask, Listings)
         rows = tuple(row for answer in answers for row in answer.rows if sight.has_copy(row.dataset, row.repository))
         return FoundRows(rows=rows, more=any(answer.more for answer in answers), unreachable=unreachable)
 
-    async def search(self, ask: AskSearch, cursor: str, sight: Sight = SEES_ALL) -> FoundHits:
+    async def search(self, ask: AskSearch, cursor: str, sight: Sight) -> FoundHits:
         """The next page behind a cursor of the one before (empty = the first). Raises `UsageError`, or `UnknownName` for a repository."""
         check_search(ask.search)
         # A cursor bears the name that was looked at last, which may be of a file that the caller is not to know of.
@@ -215,7 +215,7 @@ class Queries:
         changes = tuple(change for answer in planned for change in answer.changes)
         return ChangedPoints(changes=changes, unreachable=_silent(gaps), dry_run=ask.dry_run)
 
-    async def explain(self, ask: AskExplain, sight: Sight = SEES_ALL) -> Explained:
+    async def explain(self, ask: AskExplain, sight: Sight) -> Explained:
         """What keeps a version, in every repository, and mirrors of its datasets. Raises `UnknownName` for a repository that is none."""
         rolled_out = await self._base.database.run(deployment)
         answers, gaps = await self._ask(owners_of(rolled_out, ask.repository, sight), ask, Explanations)
@@ -237,7 +237,7 @@ class Queries:
         )
         return Explained(rows=rows, mirrors=mirrors, unreachable=_silent(gaps))
 
-    async def mirrors(self, dataset: str = "", sight: Sight = SEES_ALL) -> FoundMirrors:
+    async def mirrors(self, dataset: str, sight: Sight) -> FoundMirrors:
         """Where they stand; of one dataset (label or id), or of all."""
         rows = await mirror_rows(self._hub, await self._base.database.run(deployment), dataset)
         return FoundMirrors(mirrors=tuple(row for row in rows if sight.has_dataset(row.dataset)))
@@ -291,7 +291,7 @@ class Queries:
         return answer
 
 
-def owners_of(rolled_out: Deployment, repository: str, sight: Sight = SEES_ALL) -> tuple[_Owner, ...]:
+def owners_of(rolled_out: Deployment, repository: str, sight: Sight) -> tuple[_Owner, ...]:
     """Nodes that own repositories, or the one that owns this, as far as there is anything to see in them; raises `UnknownName`."""
     if repository:
         if not sight.everything:

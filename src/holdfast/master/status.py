@@ -76,7 +76,7 @@ class StatusBoard:
         # What is to be said of the Master itself (`safety.backup`).
         self.of_master: Callable[[], Awaitable[tuple[Finding, ...]]] = _nothing
 
-    async def nodes(self, sight: Sight = SEES_ALL) -> tuple[NodeView, ...]:
+    async def nodes(self, sight: Sight) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
         online = self._hub.online()
         known = await self._base.database.run(lambda s: self._roll_call.views(s, online))

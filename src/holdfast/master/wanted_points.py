@@ -97,7 +97,7 @@ def lacking(rolled_out: Deployment, found: FoundPoints, point: Point, paths: Seq
     return tuple(path for path in wanted if not holds_all(point.paths, [path]))
 
 
-def with_all(rolled_out: Deployment, found: FoundPoints, copies: list[Point], paths: Sequence[bytes] = ()) -> list[Point]:
+def with_all(rolled_out: Deployment, found: FoundPoints, copies: list[Point], paths: Sequence[bytes]) -> list[Point]:
     """Those copies that have all of `paths` (none = everything); all of them where none has. Raises `NotReachable` where none has and an
     owner that may have the whole is silent: what is missing would be missed when it is needed."""
     lacks = [lacking(rolled_out, found, copy, paths) for copy in copies]
@@ -119,7 +119,7 @@ def silent_owners(rolled_out: Deployment, gaps: Iterable[Unreachable], point: Po
 
 
 def who_has_the_rest(
-    rolled_out: Deployment, gaps: Sequence[Unreachable], points: Iterable[Point | None], path: bytes = b""
+    rolled_out: Deployment, gaps: Sequence[Unreachable], points: Iterable[Point | None], path: bytes
 ) -> tuple[Unreachable, ...]:
     """Owners that gave no answer and may have what these points, which others answered with, lack of what was asked for."""
     nobody = FoundPoints(points=())

@@ -95,7 +95,7 @@ class Notifications:
 
         return await self._base.database.run(read)
 
-    async def set_rule(self, rule: NotifyRule, place: int | None = None) -> NotificationsView:
+    async def set_rule(self, rule: NotifyRule, place: int | None) -> NotificationsView:
         """A new rule, or another one of that name. `place` from 0; None = where it is, a new one last. Raises `UsageError`."""
 
         def work(session: Session) -> NotificationsView:

@@ -36,16 +36,14 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     content: str
 
 
-def message_of(notices: Sequence[Notice], environment: str, url: str = "") -> Message:
-    """`url`: where the console is. Raises `ValueError` for no notice at all."""
+def message_of(notices: Sequence[Notice], environment: str) -> Message:
+    """Raises `ValueError` for no notice at all."""
     open_ones = [notice for notice in notices if notice.change is not NoticeChange.OVER]
     severity = max((notice.severity for notice in open_ones), key=_ORDER.index, default=None)
     title = _title(notices[0]) if len(notices) == 1 else f"{len(notices)} notices, {_counted(notices)}"
     lines = [_line(notice) for notice in notices[:MOST_LINES]]
     if len(notices) > MOST_LINES:
         lines.append(f"and {len(notices) - MOST_LINES} more: `holdfast logs` and `holdfast status` have all of them")
-    if url:
-        lines.append(url)
     return Message(title=_one_line(f"Holdfast {environment}: {title}"), body="\n".join(lines), severity=severity)
 
 

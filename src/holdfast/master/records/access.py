@@ -77,7 +77,7 @@ def api_tokens(session: Session) -> tuple[ApiToken, ...]:
     return tuple(_api_token(row) for row in session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at)))
 
 
-def drop_api_token(session: Session, id_or_name: str, user: str = "") -> None:
+def drop_api_token(session: Session, id_or_name: str, user: str) -> None:
     """Of this user only, if one is given. Raises `UnknownName`."""
     found = (ApiTokenRow.id == id_or_name) | (ApiTokenRow.name == id_or_name)
     if user:

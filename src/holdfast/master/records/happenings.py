@@ -130,13 +130,13 @@ def _within(query: Select[bytes], sight: Sight) -> Select[bytes]:
     return query.where(JobRow.node.in_(sight.nodes) | (about.exists() & ~others.exists()))
 
 
-def jobs_of_trigger(session: Session, trigger: str, also: frozenset[JobId] = frozenset()) -> tuple[Job, ...]:
+def jobs_of_trigger(session: Session, trigger: str, also: frozenset[JobId]) -> tuple[Job, ...]:
     """Jobs that name this trigger, and those of `also`; oldest first."""
     query = select(JobRow.record).where((JobRow.trigger == trigger) | JobRow.id.in_(also)).order_by(JobRow.created_at, JobRow.id)
     return tuple(_job(record) for record in session.scalars(query))
 
 
-def job_by_prefix(session: Session, prefix: str, sight: Sight = SEES_ALL) -> Job:
+def job_by_prefix(session: Session, prefix: str, sight: Sight) -> Job:
     """The one job within sight whose id begins so; raises `UnknownName` when none does, or several do."""
     query = _within(select(JobRow.record).where(JobRow.id.startswith(prefix, autoescape=True)), sight)
     records = session.scalars(query.limit(2)).all()

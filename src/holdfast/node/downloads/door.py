@@ -33,24 +33,19 @@ logger = logging.getLogger(__name__)
 _AGAIN_S = 2.0
 _TERMINATE_S, _KILL_S = 2.0, 1.0
 
-Command = Callable[[Path, int, int], Sequence[str]]
 
-
-def giver_command(home: Path, listener: int, link: int) -> Sequence[str]:
+def _giver_command(home: Path, listener: int, link: int) -> Sequence[str]:
     return [sys.executable, "-m", "holdfast.node.downloads.giver", "--home", str(home), "--listener", str(listener), "--link", str(link)]
 
 
 class DownloadDoor:
     """On the agent's event loop. `on_event` gets what is to be in the log that people read."""
 
-    def __init__(
-        self, home: Path, config: NodeConfig, on_event: Callable[[Event], None], *, clock: Clock, command: Command = giver_command
-    ) -> None:
+    def __init__(self, home: Path, config: NodeConfig, on_event: Callable[[Event], None], *, clock: Clock) -> None:
         self._home = home
         self._config = config
         self._on_event = on_event
         self._clock = clock
-        self._command = command
         self._listener: socket.socket | None = None
         self._problem: ErrorFacts | None = None
         self._owns_any = False
@@ -165,7 +160,7 @@ class DownloadDoor:
             log_folder = make_private_folder(self._home / "log")
             with open(open_to_append(log_folder / "downloads.err"), "ab") as errors:
                 self._process = process = await asyncio.create_subprocess_exec(
-                    *self._command(self._home, listener.fileno(), theirs.fileno()),
+                    *_giver_command(self._home, listener.fileno(), theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,

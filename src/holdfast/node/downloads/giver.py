@@ -38,7 +38,7 @@ from holdfast.node.worker_messages import EventNews
 from holdfast.wire.identity import CERTIFICATE_FILE, KEY_FILE
 from holdfast.wire.impatience import ImpatientProtocol
 
-IDLE_S = 300.0
+_IDLE_S = 300.0
 _NICE = 5
 _CONNECTIONS = 64
 
@@ -53,8 +53,7 @@ class _Server(uvicorn.Server):
 class _Idle:
     """Ends the server when nobody has been answered for a while."""
 
-    def __init__(self, idle_s: float) -> None:
-        self._idle_s = idle_s
+    def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
         self.server: uvicorn.Server | None = None
 
@@ -63,7 +62,7 @@ class _Idle:
             self._timer.cancel()
             self._timer = None
         if count == 0:
-            self._timer = asyncio.get_running_loop().call_later(self._idle_s, self._end)
+            self._timer = asyncio.get_running_loop().call_later(_IDLE_S, self._end)
 
     def _end(self) -> None:
         if self.server is not None:
@@ -101,8 +100,8 @@ class _Certificates:
             return
 
 
-async def give(home: Path, listener: socket.socket, link: WorkerLink, *, clock: Clock, idle_s: float = IDLE_S) -> None:
-    """Answer whoever connects until the agent's link ends, or nobody has come for `idle_s`. Raises `UsageError` without a certificate."""
+async def give(home: Path, listener: socket.socket, link: WorkerLink, *, clock: Clock) -> None:
+    """Answer whoever connects until the agent's link ends, or nobody has come for `_IDLE_S`. Raises `UsageError` without a certificate."""
     node = load_config(home).node
 
     def tell(code: str, severity: Severity, message: str, order: DownloadOrder) -> None:
@@ -111,7 +110,7 @@ async def give(home: Path, listener: socket.socket, link: WorkerLink, *, clock: 
 
     book = DownloadBook(home / "downloads.db", clock=clock)
     try:
-        idle = _Idle(idle_s)
+        idle = _Idle()
         config = uvicorn.Config(
             Answers(Gate(home, book), tell, idle.busy),
             lifespan="off",
