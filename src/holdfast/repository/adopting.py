@@ -16,7 +16,6 @@ from holdfast.backend.backend import FileType
 from holdfast.core.ids import DatasetId
 from holdfast.model.adoption import SnapshotGroup
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
-from holdfast.repository.catalog.commit_table import SnapshotRow
 from holdfast.repository.facts import AS_LABEL, AS_NODE, AS_SET, facts_of, group_of, moment_of
 from holdfast.repository.interior import Interior
 
@@ -34,10 +33,9 @@ class Binding:
 def groups_of(interior: Interior) -> tuple[SnapshotGroup, ...]:
     """By host and paths, newest last."""
     found: dict[tuple[str, str], list[int]] = {}
-    for row in interior.commits.snapshots():
-        if facts_of(row.snapshot) is None:
-            label = _tag(row.snapshot, AS_LABEL)
-            found.setdefault((group_of(row.snapshot), label), []).append(row.snapshot.time_ns)
+    for snapshot in interior.commits.snapshots().values():
+        if facts_of(snapshot) is None:
+            found.setdefault((group_of(snapshot), _tag(snapshot, AS_LABEL)), []).append(snapshot.time_ns)
     groups = (
         SnapshotGroup(group=group, count=len(times), newest_at=moment_of(max(times)), dataset=label)
         for (group, label), times in found.items()
@@ -53,13 +51,12 @@ def bind(interior: Interior, binding: Binding) -> int:
     interior.enter()
     try:
         _settle(interior)
-        for row in interior.commits.snapshots():
-            snapshot = row.snapshot
+        for snapshot_id, snapshot in interior.commits.snapshots().items():
             if facts_of(snapshot) is not None or group_of(snapshot) != binding.group or set(tags) <= set(snapshot.tags or ()):
                 continue
-            new = replace(snapshot, tags=(*_others(snapshot), *tags), original=_origin(row))
+            new = replace(snapshot, tags=(*_others(snapshot), *tags), original=_origin(snapshot_id, snapshot))
             interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(new))
-            interior.storage.backend.remove(FileType.SNAPSHOT, row.id.hex())
+            interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
             count += 1
         interior.refresh()
     finally:
@@ -78,7 +75,7 @@ def settle_bindings(interior: Interior) -> int:
 
 
 def _settle(interior: Interior) -> int:
-    going = [row.id for rows in _twins(interior) for row in rows[:-1]]
+    going = [snapshot_id for twins in _twins(interior) for snapshot_id in twins[:-1]]
     for snapshot_id in going:
         interior.storage.backend.remove(FileType.SNAPSHOT, snapshot_id.hex())
     if going:
@@ -86,22 +83,25 @@ def _settle(interior: Interior) -> int:
     return len(going)
 
 
-def _twins(interior: Interior) -> list[list[SnapshotRow]]:
-    """Snapshots that differ in nothing but to whom they are bound, the one to keep last."""
-    places = Counter((row.time_ns, row.tree) for row in interior.commits.listed_foreign())
-    doubled = {place for place, count in places.items() if count > 1}
-    alike: dict[tuple[object, ...], list[SnapshotRow]] = {}
-    for row in interior.commits.snapshots() if doubled else ():
-        if row.dataset is None and (row.time_ns, row.tree) in doubled:
-            key = (_origin(row), row.time_ns, row.tree, group_of(row.snapshot), _others(row.snapshot))
-            alike.setdefault(key, []).append(row)
-    found = (sorted(rows, key=lambda row: (bool(_tag(row.snapshot, AS_SET)), row.id)) for rows in alike.values())
-    return [rows for rows in found if len(rows) > 1 and _tag(rows[-1].snapshot, AS_SET)]
+def _twins(interior: Interior) -> list[list[bytes]]:
+    """Ids of snapshots that differ in nothing but to whom they are bound, the one to keep last."""
+    foreign = interior.commits.listed_foreign()
+    places = Counter((row.time_ns, row.tree) for row in foreign)
+    doubled = [row for row in foreign if places[row.time_ns, row.tree] > 1]
+    snapshots = interior.commits.snapshots() if doubled else {}
+    alike: dict[tuple[object, ...], list[bytes]] = {}
+    for row in doubled:
+        # Gone where it was forgotten between the two questions.
+        if (snapshot := snapshots.get(row.id)) is not None:
+            key = (_origin(row.id, snapshot), row.time_ns, row.tree, group_of(snapshot), _others(snapshot))
+            alike.setdefault(key, []).append(row.id)
+    found = (sorted(ids, key=lambda each: (bool(_tag(snapshots[each], AS_SET)), each)) for ids in alike.values())
+    return [ids for ids in found if len(ids) > 1 and _tag(snapshots[ids[-1]], AS_SET)]
 
 
-def _origin(row: SnapshotRow) -> str:
+def _origin(snapshot_id: bytes, snapshot: Snapshot) -> str:
     """The id that the snapshot had before anybody changed its tags."""
-    return row.snapshot.original or row.id.hex()
+    return snapshot.original or snapshot_id.hex()
 
 
 def _others(snapshot: Snapshot) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ class Repairer:
     def _write_snapshots(self, plan: RepairPlan) -> bool:
         """True when any was written."""
         written = False
-        known = {row.id.hex(): row.snapshot for row in self._interior.commits.snapshots()} if plan.snapshots else {}
+        known = {each.hex(): snapshot for each, snapshot in self._interior.commits.snapshots().items()} if plan.snapshots else {}
         for name in plan.snapshots:
             if name in known:
                 new = self._storage.save_document(FileType.SNAPSHOT, encode_snapshot(known[name])).hex()

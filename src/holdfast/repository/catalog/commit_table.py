@@ -17,7 +17,6 @@ from holdfast.repository.catalog.dataset_names import DatasetNames
 from holdfast.repository.facts import Facts, facts_of, point_of
 
 COLUMNS = "no, dataset, ordinal, epoch, seq, captured_ns, tree, moment, files, size"
-_COLUMNS = COLUMNS
 _POINT, _HEAD, LOG_ROLE, LINEAGE_ROLE, ARCHIVE_ROLE = range(5)
 _LISTED = "id, dataset, commit_no, time_ns, tree, head, brief"
 
@@ -58,21 +57,6 @@ class ListedRow(NamedTuple):
     is_lineage: bool = False
 
 
-class SnapshotRow(NamedTuple):
-    """A restic snapshot as it is listed, and as loaded: what stands in `brief` stands in its tags, too."""
-
-    id: bytes
-    dataset: int | None
-    commit_no: int | None
-    time_ns: int
-    tree: bytes
-    is_head: bool
-    brief: Brief
-    is_log: bool
-    is_lineage: bool
-    snapshot: Snapshot
-
-
 def _listed(row: Row) -> ListedRow:
     is_lineage = row[5] in (LINEAGE_ROLE, ARCHIVE_ROLE)
     return ListedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5]), decode_brief(row[6]), row[5] == LOG_ROLE, is_lineage)
@@ -84,15 +68,15 @@ class CommitTable(DatasetNames):
         self._catalog: Catalog = catalog
 
     def newest(self, dataset: int) -> CommitRow | None:
-        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (dataset,))
+        row = self._catalog.row(f"SELECT {COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no DESC LIMIT 1", (dataset,))
         return CommitRow(*row) if row else None
 
     def oldest(self, dataset: int) -> CommitRow | None:
-        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY ordinal LIMIT 1", (dataset,))
+        row = self._catalog.row(f"SELECT {COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY ordinal LIMIT 1", (dataset,))
         return CommitRow(*row) if row else None
 
     def numbered(self, number: int) -> CommitRow | None:
-        row = self._catalog.row(f"SELECT {_COLUMNS} FROM commits WHERE no = ? AND sealed = 1", (number,))
+        row = self._catalog.row(f"SELECT {COLUMNS} FROM commits WHERE no = ? AND sealed = 1", (number,))
         return CommitRow(*row) if row else None
 
     def number_at(self, dataset: int, ordinal: int) -> int:
@@ -127,7 +111,7 @@ class CommitTable(DatasetNames):
 
     def sealed(self, dataset: int) -> list[CommitRow]:
         """All sealed commits of a dataset, oldest first."""
-        rows = self._catalog.rows(f"SELECT {_COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no", (dataset,))
+        rows = self._catalog.rows(f"SELECT {COLUMNS} FROM commits WHERE dataset = ? AND sealed = 1 ORDER BY no", (dataset,))
         return [CommitRow(*row) for row in rows]
 
     def open(self, dataset: int, ordinal: int, cursor: Cursor) -> int:
@@ -157,7 +141,7 @@ class CommitTable(DatasetNames):
         """Commits that no snapshot reaches any more, and whose changes stand nowhere, oldest first: of those that lost something since
         `settle_unreached`."""
         rows = self._catalog.rows(
-            f"SELECT {_COLUMNS} FROM commits WHERE sealed = 1 AND moment = 0 AND no IN (SELECT commit_no FROM loosened) AND NOT EXISTS"
+            f"SELECT {COLUMNS} FROM commits WHERE sealed = 1 AND moment = 0 AND no IN (SELECT commit_no FROM loosened) AND NOT EXISTS"
             " (SELECT 1 FROM snapshots s WHERE s.dataset = commits.dataset AND s.commit_no = commits.no AND s.head < 2) ORDER BY no"
         )
         return [CommitRow(*row) for row in rows]
@@ -215,11 +199,10 @@ class CommitTable(DatasetNames):
     def snapshot_ids(self) -> set[bytes]:
         return {row[0] for row in self._catalog.rows("SELECT id FROM snapshots")}
 
-    def snapshots(self, dataset: int | None = None) -> list[SnapshotRow]:
-        """Of one dataset, or all, with their JSON decoded; oldest first. `listed` is many times faster where that is enough."""
-        where, values = ("WHERE dataset = ?", (dataset,)) if dataset is not None else ("", ())
-        sql = f"SELECT {_LISTED}, body FROM snapshots JOIN snapshot_bodies USING (id) {where} ORDER BY time_ns, commit_no, id"
-        return [SnapshotRow(*_listed(row), decode_snapshot(row[7])) for row in self._catalog.rows(sql, values)]
+    def snapshots(self) -> dict[bytes, Snapshot]:
+        """All, as they were loaded, by id; oldest first. `listed` is many times faster where that is enough."""
+        sql = "SELECT id, body FROM snapshots JOIN snapshot_bodies USING (id) ORDER BY time_ns, commit_no, id"
+        return {row[0]: decode_snapshot(row[1]) for row in self._catalog.rows(sql)}
 
     def listed(self, dataset: int | None = None) -> list[ListedRow]:
         """Of one dataset, or all; oldest first."""

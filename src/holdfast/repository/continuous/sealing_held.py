@@ -188,7 +188,7 @@ def _sealing(interior: Interior, held: Held, followed: Followed, record: Record)
 def _write_log(interior: Interior, plan: _Planned, followed: Followed, tree: bytes) -> None:
     first, last = plan.records[0], plan.records[-1]
     number = plan.held.number
-    snapshot = log_snapshot(followed, first.ordinal, last, tree)
+    snapshot = _beside_head(followed, last, tree, LOG, LOG_FOLDER, first.ordinal)
     snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(snapshot))
     interior.commits.add_snapshot(snapshot_id, snapshot, number, interior.commits.number_at(number, last.ordinal))
 
@@ -201,10 +201,6 @@ def _write_lineage(interior: Interior, plan: _Planned, followed: Followed, tree:
     snapshot_id = interior.storage.save_document(FileType.SNAPSHOT, encode_snapshot(snapshot))
     interior.commits.add_snapshot(snapshot_id, snapshot, number, interior.commits.number_at(number, last.ordinal))
     forget(interior, [each for each in old if each != snapshot_id])
-
-
-def log_snapshot(followed: Followed, first_ordinal: int, last: Record, tree: bytes) -> Snapshot:
-    return _beside_head(followed, last, tree, LOG, LOG_FOLDER, first_ordinal)
 
 
 def _beside_head(followed: Followed, last: Record, tree: bytes, kind: str, folder: str, first_ordinal: int = 0) -> Snapshot:

@@ -22,7 +22,7 @@ from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.snapshot import PROGRAM_VERSION, Snapshot, Summary, decode_snapshot, encode_snapshot, retag
 from holdfast.repository._format.text import time_text, zoned_time_text
-from holdfast.repository.catalog.commit_table import ListedRow, SnapshotRow
+from holdfast.repository.catalog.commit_table import ListedRow
 from holdfast.repository.facts import HEAD, Facts, facts_of, tags_of
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.packer import Packer
@@ -99,7 +99,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
     interior.commits.add_snapshot(snapshot_id, snapshot, sealing.dataset, commit_no)
 
 
-def points_of(rows: Sequence[ListedRow] | Sequence[SnapshotRow], repository: str) -> list[Point]:
+def points_of(rows: Sequence[ListedRow], repository: str) -> list[Point]:
     """The points among these snapshots, heads left out; of two snapshots of one point the higher revision counts, of locks the later.
 
     Raises `RepositoryDamaged` on a snapshot with an impossible time.
