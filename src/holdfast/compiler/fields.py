@@ -161,13 +161,14 @@ class Fields:
         self.bad("bad-value", key, f"`{key}` cannot be `{found[:80]}`", nearest_hint(found, choices, "") + f" one of {listed(choices)}")
         return default
 
-    def boolean(self, key: str, default: bool) -> bool:
+    def is_on(self, key: str) -> bool:
+        """Unless it is written otherwise."""
         tree = self._values.get(key)
         if isinstance(tree, Scalar) and tree.plain and tree.text in ("true", "false"):
             return tree.text == "true"
         if tree is not None:
             self.bad("wrong-type", key, f"`{key}` must be true or false, not {_is(tree)}", "write true or false, without quotes")
-        return default
+        return True
 
     def integer(self, key: str) -> int | None:
         """A whole number from 1."""

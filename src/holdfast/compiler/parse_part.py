@@ -12,7 +12,7 @@ from holdfast.compiler.parse import parse_document
 from holdfast.compiler.yaml_tree import MAX_TEXT_BYTES
 from holdfast.core.errors import UsageError
 from holdfast.model.diagnostics import Diagnostic
-from holdfast.model.document import Classification, KeepRules, ScheduleTimes
+from holdfast.model.document import Classification, Document, KeepRules, ScheduleTimes
 from holdfast.model.edit import Value
 
 _NAME = "sample"
@@ -39,11 +39,7 @@ def parse_classification(values: Mapping[str, Value]) -> ParsedClassification:
     """Values as they would stand in the document. Raises `UsageError` for what no document can hold."""
     check_value(dict(values))
     text = f"policies: {{{_NAME}: {{classification: {line_text(dict(values))}, operations: {{backup: {{keep: {{last: 1}}}}}}}}}}\n"
-    if len(text) > MAX_TEXT_BYTES:
-        raise UsageError("the classification is too large", hint="use patterns instead of lists of paths")
-    parsed = parse_document(text)
-    diagnostics = tuple(_inside(each) for each in parsed.diagnostics)
-    document = parsed.document
+    document, diagnostics = _parsed(text, "the classification is too large", "use patterns instead of lists of paths")
     return ParsedClassification(classification=document.policies[0].classification if document else None, diagnostics=diagnostics)
 
 
@@ -57,14 +53,11 @@ def parse_keep_part(keep: Mapping[str, Value], every: str | None, at: Sequence[s
         f"schedules: {{{_NAME}: {line_text(schedule)}}}\n"
         f"policies: {{{_NAME}: {{classification: {{paths: [/]}}, operations: {{backup: {line_text(operation)}}}}}}}\n"
     )
-    if len(text) > MAX_TEXT_BYTES:
-        raise UsageError("the keep rules are too large", hint="there are seven keys, each with one number or duration")
-    parsed = parse_document(text)
-    diagnostics = tuple(_inside(each) for each in parsed.diagnostics)
-    if parsed.document is None:
+    document, diagnostics = _parsed(text, "the keep rules are too large", "there are seven keys, each with one number or duration")
+    if document is None:
         return ParsedKeep(keep=None, diagnostics=diagnostics)
-    use = parsed.document.policies[0].operations[0]
-    return ParsedKeep(keep=use.keep, every_s=use.when.every_s, at=parsed.document.schedules[0].at, diagnostics=diagnostics)
+    use = document.policies[0].operations[0]
+    return ParsedKeep(keep=use.keep, every_s=use.when.every_s, at=document.schedules[0].at, diagnostics=diagnostics)
 
 
 class ParsedSchedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,11 +71,15 @@ def parse_schedule_part(schedule: Mapping[str, Value]) -> ParsedSchedule:
     """Values as they would stand in a schedule. Raises `UsageError` for what no document can hold."""
     check_value(dict(schedule))
     text = f"schedules: {{{_NAME}: {line_text(dict(schedule))}}}\n"
+    document, diagnostics = _parsed(text, "the schedule is too large", "write days as mon-fri, or `day 1,15,last`")
+    return ParsedSchedule(times=document.schedules[0] if document else None, diagnostics=diagnostics)
+
+
+def _parsed(text: str, too_large: str, hint: str) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     if len(text) > MAX_TEXT_BYTES:
-        raise UsageError("the schedule is too large", hint="write days as mon-fri, or `day 1,15,last`")
+        raise UsageError(too_large, hint=hint)
     parsed = parse_document(text)
-    diagnostics = tuple(_inside(each) for each in parsed.diagnostics)
-    return ParsedSchedule(times=parsed.document.schedules[0] if parsed.document else None, diagnostics=diagnostics)
+    return parsed.document, tuple(_inside(each) for each in parsed.diagnostics)
 
 
 def _inside(diagnostic: Diagnostic) -> Diagnostic:

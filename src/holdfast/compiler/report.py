@@ -5,6 +5,8 @@ from __future__ import annotations
 from holdfast.compiler.codes import diagnose
 from holdfast.model.diagnostics import Diagnostic, Where
 
+_SHOWN = 5
+
 
 class Report:
     """Collects diagnostics in the order they are found, each (code, place, message) once."""
@@ -23,7 +25,7 @@ class Report:
         return tuple(self._found.values())
 
 
-def some(names: list[str] | tuple[str, ...], most: int = 5) -> str:
+def some(names: list[str] | tuple[str, ...]) -> str:
     """`a, b, c and 12 more`."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
