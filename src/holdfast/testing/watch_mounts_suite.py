@@ -136,13 +136,6 @@ class WatchMountsSuite(WatchSuite):
                 assert not batch.gaps
                 assert covers(batch, root / "a/deep/er/later")
 
-    def test_a_restart_is_a_gap_since_the_last_watch(self, root: Path) -> None:
-        request = replace(self.request(root, root / "a"), watched_until_ns=5)
-        with self.watching(request) as scene:
-            batch = scene.check()
-        assert gaps_of(batch) == [(os.fsencode(root), Reason.RESTART)]
-        assert batch.gaps[0].since_ns == 5
-
     def test_closed_it_gives_nothing(self, root: Path) -> None:
         with self.watching(self.request(root)) as scene:
             scene.watch.close()

@@ -26,12 +26,11 @@ class Aspect(Flag):
 
 
 class Reason(Enum):
-    """Why there is a gap. `MOUNT`: a file system came, went or was changed for another. `RESTART`: nobody watched."""
+    """Why there is a gap. `MOUNT`: a file system came, went or was changed for another."""
 
     OVERFLOW = "overflow"
     MOUNT = "mount"
     REPLACED = "root-replaced"
-    RESTART = "restart"
 
 
 class Means(Enum):
@@ -126,8 +125,7 @@ class Coverage:
 class WatchRequest:
     """`cuts` win over the roots they lie below. `one_file_system`: file systems mounted below a root are left out unless they are roots.
 
-    `watched_until_ns`: when a watch before this one was last known to see everything; then the first batch has a gap `RESTART` for each
-    root. `only`: this means or none. `most_pending`: facts that are kept for a taker before those of the fullest folder become a gap.
+    `only`: this means or none. `most_pending`: facts that are kept for a taker before those of the fullest folder become a gap.
     `most_folders`: how many folders inotify may watch, None = what the kernel allows. `lull_s`: time given to events to merge.
     `look_s`: how often the roots are looked at, beyond what events tell.
     """
@@ -135,7 +133,6 @@ class WatchRequest:
     roots: tuple[bytes, ...]
     cuts: tuple[bytes, ...] = ()
     one_file_system: bool = False
-    watched_until_ns: int | None = None
     only: Means | None = None
     most_pending: int = MOST_PENDING
     most_folders: int | None = None

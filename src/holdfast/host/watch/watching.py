@@ -67,11 +67,6 @@ class Watch:
 
     def start(self) -> None:
         self._look(first=True)
-        since_ns = self._request.watched_until_ns
-        if since_ns is not None:
-            now_ns = self._clock.now_ns()
-            for root in self.territory.outermost():
-                self._pending.add_gap(Gap(path=root, since_ns=since_ns, until_ns=now_ns, reason=Reason.RESTART))
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
