@@ -23,7 +23,7 @@ from holdfast.model.recalling import AskRecall
 from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, ReadGrant, StoredOperation
 from holdfast.node.worker_messages import AskWorker, RunRecall, WorkerAnswer
 from holdfast.operations.archiving import run
-from holdfast.operations.archiving.letting_go import Leaving, Outcome, Step
+from holdfast.operations.archiving.letting_go import Leaving, Outcome
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, ended
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
@@ -286,13 +286,13 @@ def test_a_byte_that_changes_between_the_owners_word_and_the_removal_stays(scene
     archiving(scene, ArchiveRule(older_than_s=YEAR_S))
     text, usual = scene.source / "text", run.let_go
 
-    def changing(files: Sequence[Leaving], step: Step) -> Generator[tuple[Leaving, Outcome], None, None]:
+    def changing(files: Sequence[Leaving]) -> Generator[tuple[Leaving, Outcome], None, None]:
         if any(file.move.path == os.fsencode(text) for file in files):
             times = text.lstat()
             with text.open("r+b") as file:
                 file.write(b"T")
             os.utime(text, ns=(times.st_atime_ns, times.st_mtime_ns))
-        return usual(files, step)
+        return usual(files)
 
     monkeypatch.setattr(run, "let_go", changing)
     job = scene.run()

@@ -27,7 +27,7 @@ from holdfast.model.rules import ArchiveRule, DatasetRule, Delivery
 from holdfast.operations.archiving.book import ArchiveBook, Copied, Move
 from holdfast.operations.archiving.choosing import Recalled, all_lack, never_recalled, old_files
 from holdfast.operations.archiving.findings import aside, changed, database, in_use, no_stub, not_stored, several_names, stays, unreadable
-from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, Step, let_go
+from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, let_go
 from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import Cancellation
 from holdfast.wire.data_messages import OpenArchive
@@ -51,7 +51,7 @@ class ArchiveOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveTools:
-    """`recall`: where the recall mount of this machine is. `step` is told before each change of the disk."""
+    """`recall`: where the recall mount of this machine is."""
 
     clock: Clock
     entropy: Entropy
@@ -61,7 +61,6 @@ class ArchiveTools:
     recall: bytes
     recalled: Recalled = never_recalled
     told: Callable[[int, int], None] = lambda files, size_bytes: None
-    step: Step = lambda _: None
 
 
 @dataclass
@@ -208,14 +207,13 @@ class _Run:
             tools.state.archivable.note_archived([move.path for move in moves])
             tools.state.make_durable()
         stubbed: list[bytes] = []
-        with closing(let_go(leaving, tools.step)) as outcomes:
+        with closing(let_go(leaving)) as outcomes:
             for each, outcome in outcomes:
                 if outcome is Outcome.GONE:
                     self.result.gone += 1
                     stubbed += [each.move.path] if each.move.target else []
                 else:
                     self._stayed(each.move, outcome)
-        tools.step("book")
         if stubbed:
             tools.state.archivable.note_stubbed(stubbed)
         tools.book.end(moves)
