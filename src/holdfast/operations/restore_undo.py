@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,8 +63,7 @@ def undo_restore(folder: Path, watch: UndoWatch, *, dry_run: bool) -> UndoResult
         if not dry_run:
             drop_record(folder)
         return result
-    writer = TreeWriter(about.target, report=result.findings.append)
-    try:
+    with closing(TreeWriter(about.target, report=result.findings.append)) as writer:
         for number in reversed(attempts_in(folder)):
             attempt = Attempt(folder, about.job, number, b"")
             _Undo(writer, attempt, watch, result, dry_run=dry_run).run()
@@ -73,8 +73,6 @@ def undo_restore(folder: Path, watch: UndoWatch, *, dry_run: bool) -> UndoResult
         writer.sync()
         if not result.left:
             _clear(writer, folder, about.job)
-    finally:
-        writer.close()
     if not result.left:
         _remove_empty(about.target, about.existing)
         drop_record(folder)
@@ -85,12 +83,9 @@ def forget_restore(folder: Path) -> None:
     """Drop what is kept of a restore: side folders, parts and the record. Raises `StoreError` and the like; it may be repeated."""
     about = read_about(folder)
     if os.path.isdir(about.target):
-        writer = TreeWriter(about.target)
-        try:
+        with closing(TreeWriter(about.target)) as writer:
             remove_parts(writer, Attempt(folder, about.job, 1, b""))
             _clear(writer, folder, about.job)
-        finally:
-            writer.close()
     drop_record(folder)
 
 
@@ -99,11 +94,8 @@ def drop_unfinished_files(folder: Path) -> None:
     where nothing is kept of it."""
     about = read_about(folder)
     if os.path.isdir(about.target):
-        writer = TreeWriter(about.target)
-        try:
+        with closing(TreeWriter(about.target)) as writer:
             remove_parts(writer, Attempt(folder, about.job, 1, b""))
-        finally:
-            writer.close()
 
 
 class _Undo:

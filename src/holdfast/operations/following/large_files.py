@@ -3,11 +3,9 @@ copied before it is read, which costs about as much again and is not counted her
 
 from __future__ import annotations
 
-import os
-import stat
-
 from holdfast.host.database_files import main_of
 from holdfast.operations.following.backlog import OPEN_S, Work
+from holdfast.operations.following.course import size_bytes_of
 
 LARGE_BYTES = 64 * 1024 * 1024
 # What reading, cutting and hashing take together on one core.
@@ -30,7 +28,7 @@ class LargeFiles:
         read: set[bytes] = set()
         for place in work.places:
             path = (main_of(place.path) if databases else None) or place.path
-            size_bytes = 0 if place.below else _size_of(path)
+            size_bytes = 0 if place.below else size_bytes_of(path)
             if size_bytes < LARGE_BYTES:
                 continue
             read_s = size_bytes / _READ_BYTES_S
@@ -48,12 +46,3 @@ class LargeFiles:
             for old in sorted(self._looked, key=self._looked.__getitem__)[: _MOST_KNOWN // 2]:
                 del self._looked[old]
         self._looked[path] = now_s
-
-
-def _size_of(path: bytes) -> int:
-    """0 of what is no file."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
