@@ -6,17 +6,20 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdfast.capture.ports import CaptureRequest, CaptureResult, Moved, Place
+from holdfast.capture.rows import SUSPECT, WITHDRAWN
 from holdfast.capture.scan import Capture, ScanRun
 from holdfast.capture.state import CaptureState
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import DatasetId
 from holdfast.model.document import Classification
+from holdfast.model.entry import path_of
 from holdfast.model.rules import DatasetRule
 from holdfast.testing.capture_model import ModelReceiver
 
@@ -51,6 +54,12 @@ class Machine:
     def open(self) -> None:
         self.state = CaptureState.open(self.home / "state.db", entropy=SystemEntropy())
         self.capture = Capture(self.state, clock=self.clock, home_reserve_bytes=0)
+
+    def flagged(self) -> tuple[bytes, ...]:
+        """Paths that have to be looked at again: suspect ones, and those whose content a receiver did not get."""
+        with closing(self.state.reader()) as reader:
+            found = reader.execute("SELECT key FROM rows WHERE flags & ?", (SUSPECT | WITHDRAWN,)).fetchall()
+        return tuple(path_of(key) for (key,) in found)
 
     @property
     def root(self) -> bytes:

@@ -170,13 +170,13 @@ def test_suspects_are_named_until_they_are_none(machine):
     fresh = machine.root + b"/fresh"
     result = machine.run(docs, places=(_place(machine.source / "fresh"),))
     assert result.suspects == (fresh,)
-    assert fresh in machine.state.flagged(100)
+    assert fresh in machine.flagged()
     machine.clock.ahead_ns = 1_000_000_000
-    result = machine.run(docs, places=tuple(Place(path) for path in machine.state.flagged(100)))
-    assert (result.suspects, machine.state.flagged(100)) == ((), ())
+    result = machine.run(docs, places=tuple(Place(path) for path in machine.flagged()))
+    assert (result.suspects, machine.flagged()) == ((), ())
     assert fresh not in docs.puts
     machine.state.mark_withdrawn(fresh)
-    assert machine.state.flagged(100) == (fresh,)
+    assert machine.flagged() == (fresh,)
 
 
 def test_a_renamed_folder_is_not_read_again(machine):

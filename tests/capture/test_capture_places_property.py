@@ -218,7 +218,7 @@ def follow(machine: Machine, receivers: list[ModelReceiver], steps: list[Any], s
         after = seen(machine.source)
         places = places_of(before, after, how)
         places += [Place(os.fsencode(machine.source / name), below) for name, below in extra]
-        places += [Place(path) for path in machine.state.flagged(10_000)]
+        places += [Place(path) for path in machine.flagged()]
         places += [Place(end, below=True) for move in moves for end in (move.moved_from, move.path)]
         places += [Place(b"/nowhere/at-all", below=True), *places[:1]]
         twin = Twin(machine)

@@ -72,7 +72,7 @@ class CaptureResult:
     """`read_bytes` in `counters` counts every byte read from source files, re-reads included.
     Findings are cut at 1,000, `findings_total` is not. `refused`: datasets the vanished-source guard left out; nothing was emitted
     for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
-    were looked at; look again soon (cut at 10,000; `CaptureState.flagged` knows all, and those that a receiver was not given).
+    were looked at; look again soon (cut at 10,000).
     `linked`: inodes of files that got or lost a name; what is recorded of their other names is not as it is any more.
     `read_until`: when the last of it was read; None = all of it is of `captured_at`, as in a snapshot.
     `is_whole` False: of several captures that were to follow each other some were not made; look at all of it again.

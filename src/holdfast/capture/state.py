@@ -323,13 +323,6 @@ class CaptureState:
         with self._lock:
             self._database.execute("UPDATE rows SET flags = flags | ? WHERE key = ?", (WITHDRAWN | RESTLESS, walk_key(path)))
 
-    def flagged(self, limit: int) -> tuple[bytes, ...]:
-        """Paths that have to be looked at again, not more than `limit`: suspect ones, and those whose content a receiver did not get."""
-        with self._lock:
-            query = "SELECT key FROM rows INDEXED BY flagged WHERE flags != 0 AND flags & ? LIMIT ?"
-            found = self._database.execute(query, (SUSPECT | WITHDRAWN, limit)).fetchall()
-        return tuple(path_of(key) for (key,) in found)
-
     def paths_of_inode(self, inode: int) -> tuple[bytes, ...]:
         """All recorded names of this inode number, of whatever file system. The first call on a database makes an index, which takes about
         a second per million rows; the next ones cost nothing."""
