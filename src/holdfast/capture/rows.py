@@ -113,7 +113,7 @@ def unsigned(number: int) -> int:
     return number if number >= 0 else number + (1 << 64)
 
 
-def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: bytes | None = None, stamp: int | None = None) -> Row:
+def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, stamp: int | None = None) -> Row:
     """A row without tombstones."""
     return Row(
         walk_key(entry.path),
@@ -127,7 +127,7 @@ def row_of(entry: Entry, *, members: int, run: int, flags: int = 0, record: byte
         entry.mtime_ns,
         entry.ctime_ns if stamp is None else stamp,
         signed(entry.inode),
-        encode_entry(entry) if record is None else record,
+        encode_entry(entry),
     )
 
 

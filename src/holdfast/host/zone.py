@@ -9,22 +9,21 @@ from zoneinfo import ZoneInfo
 _ZONES = "/zoneinfo/"
 
 
-def zone_name(root: Path = Path("/")) -> str:
+def zone_name() -> str:
     """From where /etc/localtime points, else /etc/timezone; `UTC` when neither names a known zone."""
-    for name in (_from_link(root), _from_file(root)):
+    for name in (_from_link(), _from_file()):
         if name and _is_known(name):
             return name
     return "UTC"
 
 
-def _from_link(root: Path) -> str:
-    target = os.path.realpath(root / "etc" / "localtime")
-    return target.partition(_ZONES)[2]
+def _from_link() -> str:
+    return os.path.realpath("/etc/localtime").partition(_ZONES)[2]
 
 
-def _from_file(root: Path) -> str:
+def _from_file() -> str:
     try:
-        return (root / "etc" / "timezone").read_text(encoding="ascii", errors="replace").strip()
+        return Path("/etc/timezone").read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return ""
 

@@ -88,8 +88,8 @@ class BegunLine(ThroughLine):
 class Lines:
     """The lines that wait here, by who dialled them."""
 
-    def __init__(self, take_s: float = TAKE_S) -> None:
-        self.take_s = take_s
+    def __init__(self) -> None:
+        self.take_s = TAKE_S
         self._changed = threading.Condition()
         self._waiting: dict[NodeId, deque[tuple[Parkable, threading.Event]]] = {}
         self._closed = False

@@ -13,6 +13,7 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ELSEWHERE = frozenset({b".", b".."})
 # Passing through needs no right to read.
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_OPEN = 128
 
 
 class Folder(NamedTuple):
@@ -45,11 +46,10 @@ def _open_without_links(path: bytes) -> int:
 
 
 class Folders:
-    """Keeps at most `limit` folders open between operations; the least recently used are closed first (`trim`)."""
+    """Keeps at most `_MOST_OPEN` folders open between operations; the least recently used are closed first (`trim`)."""
 
-    def __init__(self, root: bytes, limit: int = 128) -> None:
+    def __init__(self, root: bytes) -> None:
         self._root = self._entry(_open_without_links(root))
-        self._limit = limit
         self._open: OrderedDict[bytes, Folder] = OrderedDict()
         # How many open folders are at or below each path: most that is forgotten is a file, and a look at all of them is dear.
         self._leading: Counter[bytes] = Counter()
@@ -84,7 +84,7 @@ class Folders:
 
     def trim(self) -> None:
         """Called between operations only, so that no folder is closed under one."""
-        while len(self._open) > self._limit:
+        while len(self._open) > _MOST_OPEN:
             self._close(next(iter(self._open)))
 
     def forget(self, relative: bytes) -> None:

@@ -34,6 +34,7 @@ REOPEN_S = 60.0
 REPORT_S = 1.0
 _REMEMBER_S = 5.0
 _CATCH_UP_S = 5.0
+_OPENED_S = 30.0
 _LONGEST_NAP_S = 1.0
 _BUSY_S = 0.1
 _BEHIND_A_LINK = ErrorFacts("watch-unavailable", "a path lies behind a symbolic link", "name its real path in the classification")
@@ -76,11 +77,11 @@ class Follower:
 
     # For runs of the scheduler.
 
-    def scan_begins(self, datasets: Iterable[DatasetId], timeout_s: float = 30.0) -> frozenset[DatasetId]:
+    def scan_begins(self, datasets: Iterable[DatasetId]) -> frozenset[DatasetId]:
         """Those of them that are watched from before the scan on; waits for a watch that is being opened. Not with a claim."""
         wanted = set(datasets)
         with self._changed:
-            self._changed.wait_for(lambda: self._plan is None or self._closing, timeout_s)
+            self._changed.wait_for(lambda: self._plan is None or self._closing, _OPENED_S)
             return frozenset(id_ for id_ in wanted if id_ in self._courses and self._lookout is not None)
 
     def scan_ended(self, watched: Iterable[DatasetId], scanned: Iterable[DatasetId]) -> None:
@@ -107,10 +108,10 @@ class Follower:
             now_s = self._clock.monotonic_s()
             return joined([course.take(now_s, everything=True) for course in courses if course is not None])
 
-    def is_idle(self, timeout_s: float = _CATCH_UP_S) -> bool:
+    def is_idle(self) -> bool:
         """Whether all that changed until now was delivered."""
         lookout = self._lookout
-        if lookout is None or not lookout.catch_up(timeout_s):
+        if lookout is None or not lookout.catch_up(_CATCH_UP_S):
             return False
         with self._changed:
             return all(course.is_done for course in self._courses.values())

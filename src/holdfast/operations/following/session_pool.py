@@ -17,7 +17,7 @@ from holdfast.model.change import Acknowledgement
 from holdfast.operations.spooling.standing import after
 from holdfast.wire.data_messages import ActionState
 
-IDLE_S, LIFE_S = 5.0, 120.0
+_IDLE_S, _LIFE_S = 5.0, 120.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,8 @@ class Kept:
 class SessionPool:
     """By delivery id. Any thread."""
 
-    def __init__(self, clock: Clock, *, idle_s: float = IDLE_S, life_s: float = LIFE_S) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._idle_s = idle_s
-        self._life_s = life_s
         self._lock = threading.Lock()
         self._kept: dict[str, Kept] = {}
 
@@ -63,11 +61,7 @@ class SessionPool:
     def close_idle(self) -> None:
         now_s = self._clock.monotonic_s()
         with self._lock:
-            over = [
-                delivery
-                for delivery, kept in self._kept.items()
-                if now_s - kept.used_s >= self._idle_s or now_s - kept.opened_s >= self._life_s
-            ]
+            over = [delivery for delivery, kept in self._kept.items() if now_s - kept.used_s >= _IDLE_S or now_s - kept.opened_s >= _LIFE_S]
             sessions = [self._kept.pop(delivery).session for delivery in over]
         for session in sessions:
             _close(session)
@@ -75,7 +69,7 @@ class SessionPool:
     def next_s(self) -> float | None:
         """When one is to be given up."""
         with self._lock:
-            return min((min(kept.used_s + self._idle_s, kept.opened_s + self._life_s) for kept in self._kept.values()), default=None)
+            return min((min(kept.used_s + _IDLE_S, kept.opened_s + _LIFE_S) for kept in self._kept.values()), default=None)
 
     def close(self) -> None:
         with self._lock:
