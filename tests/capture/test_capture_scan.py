@@ -96,6 +96,16 @@ def test_unchanged_files_are_not_opened_again(machine):
     assert second.totals == first.totals
 
 
+def test_links_are_no_files_whether_they_changed_or_not(machine):
+    """As a point counts: its run and the point say the same."""
+    (machine.source / "one").write_bytes(b"1")
+    os.symlink("one", machine.source / "link")
+    docs = machine.dataset()
+    first, second = machine.run(docs), machine.run(docs)
+    assert [run.counters.files for run in (first, second)] == [1, 1]
+    assert second.totals[docs.dataset].files == 1
+
+
 def test_a_suspect_file_is_read_again_but_not_sent_again(machine):
     # Behind, so that it is suspect however long the machine takes to come to it.
     machine.clock.ahead_ns = -1_000_000_000

@@ -150,7 +150,7 @@ class Walk:
                         and row[2] == 0
                         and row[7] == status.st_ino
                     ):
-                        tally.files += 1
+                        tally.files += kind == FILE_CODE
                         frame.kept |= bits
                         continue
             else:

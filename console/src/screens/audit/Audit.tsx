@@ -104,11 +104,11 @@ function Verification() {
 
 const COLUMNS: Column<AuditRecord>[] = [
   { key: "number", title: "Record", width: "76px", align: "right", cell: (record) => formatCount(record.number) },
-  { key: "at", title: "When", width: "128px", cell: (record) => <Moment time={record.at} /> },
-  { key: "user", title: "Who", width: "120px", cell: (record) => <span title={record.peer}>{visible(record.user) || "not signed in"}</span> },
-  { key: "activity", title: "Activity", width: "150px", cell: (record) => record.activity },
+  { key: "at", title: "When", width: "174px", cell: (record) => <Moment time={record.at} /> },
+  { key: "user", title: "Who", width: "104px", cell: (record) => <span title={record.peer}>{visible(record.user) || "not signed in"}</span> },
+  { key: "activity", title: "Activity", width: "minmax(130px, 150px)", cell: (record) => record.activity },
   { key: "target", title: "Asked of", width: "minmax(200px, 1fr)", cell: (record) => <span title={visible(record.arguments)}>{visible(record.target)}</span> },
-  { key: "end", title: "End", width: "150px", cell: (record) => <End record={record} /> },
+  { key: "end", title: "End", width: "132px", cell: (record) => <End record={record} /> },
 ];
 
 /** Of what was asked, the end is a record of its own. */

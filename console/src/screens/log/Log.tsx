@@ -152,7 +152,7 @@ const COLUMNS: Column<LogLine>[] = [
       </>
     ),
   },
-  { key: "seen", title: "Acknowledged", width: "190px", cell: (line) => <Seen line={line} /> },
+  { key: "seen", title: "Acknowledged", width: "minmax(110px, 0.4fr)", cell: (line) => <Seen line={line} /> },
 ];
 
 function Seen({ line }: { line: LogLine }) {

@@ -105,7 +105,7 @@ const COLUMNS: Column<Repository>[] = [
   {
     key: "name",
     title: "Repository, where",
-    width: "minmax(160px, 1.6fr)",
+    width: "minmax(90px, 1.6fr)",
     sortBy: (row) => row.name,
     cell: (row) => (
       <>
@@ -121,7 +121,8 @@ const COLUMNS: Column<Repository>[] = [
   {
     key: "stored",
     title: "Stored",
-    width: "minmax(130px, 1.2fr)",
+    width: "minmax(160px, 1.2fr)",
+    wide: true,
     sortBy: (row) => row.stored_bytes,
     cell: (row) => (
       <>
@@ -137,12 +138,13 @@ const COLUMNS: Column<Repository>[] = [
     key: "room",
     title: "Room",
     width: "minmax(110px, 0.9fr)",
+    wide: true,
     sortBy: (row) => row.room?.free_bytes ?? Number.MAX_VALUE,
     cell: (row) => <RoomCell row={row} />,
   },
-  { key: "points", title: "Points", width: "72px", sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
-  { key: "newest", title: "Newest point", width: "112px", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
-  { key: "proof", title: "Last proven restorable", width: "178px", sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
+  { key: "points", title: "Points", width: "72px", wide: true, sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
+  { key: "newest", title: "Newest point", width: "minmax(84px, 112px)", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
+  { key: "proof", title: "Last proven restorable", width: "178px", wide: true, sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
 ];
 
 function RoomCell({ row }: { row: Repository }) {

@@ -173,7 +173,7 @@ function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, on
     {
       key: "mtime",
       title: "Changed",
-      width: "minmax(90px, 172px)",
+      width: "174px",
       wide: true,
       sortBy: (row) => row.mtime_ns,
       cell: (row) => <Time time={new Date(row.mtime_ns / 1e6).toISOString()} />,
@@ -181,7 +181,7 @@ function columns(ticked: ReadonlyMap<string, Row>, { tick, onPath, onExplain, on
     {
       key: "user",
       title: "Owner",
-      width: "minmax(0, 78px)",
+      width: "minmax(0, 70px)",
       wide: true,
       sortBy: (row) => row.user,
       cell: (row) => visible(row.user || String(row.uid)),

@@ -27,7 +27,7 @@ export function Mirrors({ dataset, onRestore }: { dataset: string; onRestore: (w
       {rows.map((row) => (
         <Group key={`${row.dataset} ${row.name}`} gap="xs" wrap="wrap">
           <Text size="sm">
-            {dataset === "" && `${visible(row.dataset)}: `}mirror {visible(row.name)},{" "}
+            {dataset === "" && `${visible(row.dataset)}: `}mirror {visible([row.name, ...row.targets.slice(1).map(([, folder]) => folder)].join(", "))}:{" "}
             {row.stand ? <Moment time={row.stand.captured_at} /> : row.online ? "equal to no state now" : "its machine is away"}
           </Text>
           {row.stand && (

@@ -43,8 +43,8 @@ def mirrors(
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    # An agent speaks of its own mirrors, which it need not name by their node.
-    name = row.get("name") or f":{row['targets'][0][1]}"
+    # An agent speaks of its own mirrors, which it need not name by their node. Any of its folders names a mirror of several.
+    name = ", ".join((row.get("name") or f":{row['targets'][0][1]}", *(folder for _, folder in row["targets"][1:])))
     stand = row.get("stand")
     if stand is None:
         return row["dataset"], name, "at no state now" if row.get("online", True) else "nobody knows: the machine is away", "", ""
