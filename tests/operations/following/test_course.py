@@ -83,8 +83,7 @@ def test_the_time_in_which_the_source_was_refused_is_one_gap(course: Course, clo
         work = course.take(clock.monotonic_s())
         course.undone(work, GONE, clock.monotonic_s())
         told = course.told((), clock.now_ns(), clock.monotonic_s())
-        assert (told.state, told.gaps) == (FollowState.WAITING, ())
-    assert told.open_gap_since == START
+        assert (told.state, told.gaps, told.open_gap_since) == (FollowState.WAITING, (), START)
     assert not course.is_sound
     assert course.seen_until_ns(clock.now_ns(), clock.monotonic_s()) == ns_of(START)
     clock.advance(10.0)

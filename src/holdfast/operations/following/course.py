@@ -238,6 +238,7 @@ class Course:
     def told(self, coverage: Sequence[Coverage], now_ns: int, now_s: float) -> Following:
         lag_s, rule = self.lag_s(now_s), self.followed.rule
         mine = [each for each in coverage if any(map(self._concerns, each.paths))]
+        refused = () if self._refused_ns is None else (utc(self._refused_ns),)
         return Following(
             dataset=rule.label,
             dataset_id=rule.id,
@@ -247,7 +248,7 @@ class Course:
             means=tuple(sorted({each.means.value for each in mine if each.means is not None})),
             shortfalls=tuple(sorted({shortfall.value for each in mine for shortfall in each.shortfalls})),
             gaps=tuple(self._gaps),
-            open_gap_since=min((gap.since for gap in self._open_gaps), default=None),
+            open_gap_since=min((*(gap.since for gap in self._open_gaps), *refused), default=None),
             error=self._error or self._blind,
             pending_bytes=sum(map(size_bytes_of, self.backlog.names(_MOST_MEASURED))),
             waits_until=self.openings.first_opening(utc(now_ns)),
