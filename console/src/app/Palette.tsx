@@ -1,7 +1,7 @@
 /** Go to, find, do: everything that has a name, from the keyboard. */
 import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { IconAffiliate, IconCalendarTime, IconDatabase, IconPlayerPlay, IconSearch, IconServer2, IconShieldCheck } from "@tabler/icons-react";
-import { type KeyboardEvent, useEffect, useId, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { useStatus } from "../api/queries";
 import { useMay } from "../api/rights";
@@ -10,6 +10,7 @@ import { useLive } from "../live/store";
 import { useDraft } from "../draft/draft";
 import { mappingAt } from "../draft/edits";
 import { sayDone, sayFailed } from "../parts/notices";
+import { useChoosing } from "../parts/useChoosing";
 import { type Place, placesFor, to } from "./places";
 import classes from "./Palette.module.css";
 
@@ -26,29 +27,15 @@ const MOST = 60;
 
 export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
-  const [chosen, setChosen] = useState(0);
   const [, go] = useLocation();
-  const listId = useId();
   const entries = useEntries(typed);
   const found = useMemo(() => matching(entries, typed), [entries, typed]);
-  const current = found[Math.min(chosen, found.length - 1)];
-
-  useEffect(() => {
-    if (current) document.getElementById(`${listId}-${current.id}`)?.scrollIntoView({ block: "nearest" });
-  }, [current, listId]);
-
   const run = (entry: Entry | undefined) => {
     if (!entry) return;
     onClose();
     entry.run(go);
   };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown") setChosen(Math.min(found.length - 1, chosen + 1));
-    else if (event.key === "ArrowUp") setChosen(Math.max(0, chosen - 1));
-    else if (event.key === "Enter") run(current);
-    else return;
-    event.preventDefault();
-  };
+  const { toFirst, field, list, option } = useChoosing(found, run);
 
   return (
     <Modal
@@ -65,32 +52,20 @@ export function Palette({ onClose }: { onClose: () => void }) {
         value={typed}
         onChange={(event) => {
           setTyped(event.currentTarget.value);
-          setChosen(0);
+          toFirst();
         }}
-        onKeyDown={onKeyDown}
+        {...field}
         placeholder="A screen, flow, policy, node, repository or file name"
         aria-label="Go to, find, do"
-        role="combobox"
-        aria-expanded
-        aria-controls={listId}
-        aria-activedescendant={current ? `${listId}-${current.id}` : undefined}
         leftSection={<IconSearch size={18} aria-hidden />}
         size="md"
         variant="unstyled"
         className={classes.input}
         data-autofocus
       />
-      <div id={listId} role="listbox" aria-label="Results" className={classes.list}>
+      <div {...list} aria-label="Results" className={classes.list}>
         {found.map((entry) => (
-          <UnstyledButton
-            key={entry.id}
-            id={`${listId}-${entry.id}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={entry === current}
-            className={classes.entry}
-            onClick={() => run(entry)}
-          >
+          <UnstyledButton key={entry.id} {...option(entry)} className={classes.entry}>
             <entry.icon size={18} stroke={1.7} aria-hidden />
             <span className={classes.title}>{entry.title}</span>
             <Text size="xs" c="dimmed">

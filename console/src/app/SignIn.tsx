@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { client, take } from "../api/client";
 import { useHealth } from "../api/queries";
+import { useTrying } from "../parts/acting";
 import { Problem } from "../parts/Problem";
 import { takeBrought } from "./arrival";
 import { leaveFor, type Way } from "./directories";
@@ -15,21 +16,13 @@ const useWays = () => useQuery({ queryKey: ["sign-in-ways"], queryFn: () => take
 export default function SignIn({ ended = false, onDone }: { ended?: boolean; onDone: () => void }) {
   const health = useHealth();
   const ways = useWays().data?.directories ?? [];
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, attempt } = useTrying();
 
-  const trying = async (what: () => Promise<unknown>, then: () => void) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const trying = (what: () => Promise<unknown>, then: () => void) =>
+    attempt(async () => {
       await what();
       then();
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const signIn = (user: string, password: string, directory: string, code = "") =>
     trying(() => take(client.POST("/api/v1/session", { body: { user, password, code, directory } })), onDone);
 

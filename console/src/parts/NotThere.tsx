@@ -1,4 +1,4 @@
-/** What the address names is not there: why that may be, and the way to all of its kind. */
+/** What one looks for is not there: why that may be, and where to go from here. */
 import { Button } from "@mantine/core";
 import type { ComponentProps, ReactNode } from "react";
 import { Link } from "wouter";

@@ -1,6 +1,9 @@
 /** The time that "3 min ago" is measured from: one timer for the whole page. */
 import { useSyncExternalStore } from "react";
 
+/** The time zone of who looks. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
 const TICK_MS = 5_000;
 let nowMs = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;

@@ -1,10 +1,9 @@
 /** Archived files: what there is and until when, what would be archived now, legal holds, and the way back. */
-import { Button, Loader } from "@mantine/core";
+import { Loader } from "@mantine/core";
 import { IconArchive } from "@tabler/icons-react";
-import { Link } from "wouter";
 import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { formatBytes, formatCount, shellWord, visible } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
@@ -62,21 +61,11 @@ export default function Archive() {
 
 function NothingYet({ isWhole }: { isWhole: boolean }) {
   return (
-    <Card>
-      <Empty
-        icon={IconArchive}
-        title={isWhole ? "Nothing is archived yet" : "No archived files can be seen at the moment"}
-        action={
-          <Button component={Link} href="/policies">
-            See the policies
-          </Button>
-        }
-      >
-        {isWhole
-          ? "A policy with an archive operation moves files that nobody uses to a repository, each for its own time. Below you see what the policies in force would take now."
-          : "The repositories named above do not answer. What they hold is not lost."}
-      </Empty>
-    </Card>
+    <NotThere icon={IconArchive} title={isWhole ? "Nothing is archived yet" : "No archived files can be seen at the moment"} href="/policies" see="See the policies">
+      {isWhole
+        ? "A policy with an archive operation moves files that nobody uses to a repository, each for its own time. Below you see what the policies in force would take now."
+        : "The repositories named above do not answer. What they hold is not lost."}
+    </NotThere>
   );
 }
 

@@ -3,6 +3,7 @@ import { Button, Code, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { client, type Schemas, take } from "../../api/client";
 import { keys, queryClient } from "../../api/queries";
+import { useTrying } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { useNow } from "../../parts/clock";
 import { ConfirmByName } from "../../parts/ConfirmByName";
@@ -76,23 +77,15 @@ interface Change {
 }
 
 function useChange(onGaps: (rows: Gaps, what: string) => void): Change {
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const run = async (ask: Ask, what: string, then: () => void) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const { busy, error, attempt, forget } = useTrying();
+  const run = (ask: Ask, what: string, then: () => void) =>
+    attempt(async () => {
       const answer = await ask();
       onGaps(answer.unreachable, what);
       await queryClient.invalidateQueries({ queryKey: keys.archive });
       then();
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { error, busy, run, forget: () => setError(null) };
+    });
+  return { error, busy, run, forget };
 }
 
 function HoldDialog({ dataset, change, onClose }: { dataset: string; change: Change; onClose: () => void }) {

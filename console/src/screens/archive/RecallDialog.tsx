@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { client, take } from "../../api/client";
 import { to } from "../../app/places";
 import { isOver, type Job, useLive } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { Copyable } from "../../parts/Equivalent";
 import { sentence, visible } from "../../parts/format";
 import { JobProgress } from "../../parts/JobProgress";
@@ -19,26 +20,18 @@ const MOST_FINDINGS = 50;
 
 export function RecallDialog({ wanted, onClose }: { wanted: Recall; onClose: () => void }) {
   const [begun, setBegun] = useState<{ trigger: string; isDry: boolean } | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, attempt } = useTrying();
   const job = useLive((live) => (begun ? ([...live.jobs.values()].find((each) => each.trigger === begun.trigger) ?? null) : null));
   const isEnded = job !== null && isOver(job);
   const count = isEnded && begun?.isDry ? (job.report?.steps.find((step) => step.code === "recall")?.count ?? 0) : 0;
   const isDone = isEnded && begun?.isDry === false;
-  const start = async (isDry: boolean) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const start = (isDry: boolean) =>
+    attempt(async () => {
       const { node, paths, recursive } = wanted;
       const body = { paths: [...paths], recursive, dry_run: isDry };
       const { trigger } = await take(client.POST("/api/v1/nodes/{node}/recall", { params: { path: { node } }, body }));
       setBegun({ trigger, isDry });
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Modal opened onClose={onClose} title={`Recall ${recalledThing(wanted)}`} size="lg">
       <Stack>

@@ -1,22 +1,22 @@
 /** What the working copy has that is not stored yet. */
 import { Button, Stack, Text } from "@mantine/core";
 import { IconArrowBackUp, IconChecks } from "@tabler/icons-react";
-import { useState } from "react";
 import type { Schemas } from "../../api/client";
 import { ChangeList } from "../../draft/ChangeList";
 import { DiagnosticList } from "../../draft/DiagnosticList";
 import { DiffView } from "../../draft/DiffView";
 import { type Diagnostic, discard, isDirty, useDraft } from "../../draft/draft";
+import { useBusy } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { sayDone } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import { usePlanned } from "./usePlanned";
 
 export function Changes() {
   const draft = useDraft();
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   if (!isDirty(draft))
     return (
       <Card>
@@ -25,17 +25,11 @@ export function Changes() {
         </Empty>
       </Card>
     );
-  const drop = async () => {
-    setBusy(true);
-    try {
+  const drop = () =>
+    attempt(async () => {
       await discard();
       sayDone("Your edits are gone from the text", "Undo brings them back.");
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Stack gap="md">
       <Card

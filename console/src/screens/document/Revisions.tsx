@@ -1,15 +1,15 @@
 /** Every revision that was stored; one of them to be read, compared, and taken into the working copy again. */
 import { Button, Group, SegmentedControl, Text } from "@mantine/core";
 import { IconHistory, IconRestore } from "@tabler/icons-react";
-import { useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import { DiffView } from "../../draft/DiffView";
 import { setText, useDraft } from "../../draft/draft";
+import { useBusy } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { Empty } from "../../parts/Empty";
 import { visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { sayDone } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { Loading } from "../../parts/Loading";
@@ -64,23 +64,17 @@ function Revision({ number }: { number: number }) {
   const [, go] = useLocation();
   const asked = params.get("show");
   const shown: Shown = asked === "against" || asked === "whole" ? asked : "changed";
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const error = found.error ?? before.error;
   if (error) return <Problem error={error} onRetry={() => void (found.error ? found : before).refetch()} />;
   if (!found.data || (number > 1 && !before.data))
     return <Loading label="Loading the revision" />;
   const { text, author, comment, created_at: createdAt } = found.data;
-  const restore = async () => {
-    setBusy(true);
-    try {
+  const restore = () =>
+    attempt(async () => {
       await setText(text, `Take revision ${number} again`);
       sayDone(`The text of revision ${number} is in your working copy`, "Nothing is stored before you save it. Undo takes it back.");
-    } catch (failure) {
-      sayFailed(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Card
       title={`Revision ${number}`}

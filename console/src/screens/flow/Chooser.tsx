@@ -1,7 +1,8 @@
 /** Choose one of a list by typing a part of its name: for the keyboard first. */
 import { Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
-import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
+import { useMemo, useRef, useState } from "react";
+import { useChoosing } from "../../parts/useChoosing";
 import { matching } from "./addables";
 import type { VertexKind } from "./drawing";
 import classes from "./draw.module.css";
@@ -26,13 +27,7 @@ const MOST = 60;
 
 export function Chooser<C extends Choice>({ title, choices, empty, onChoose, onClose }: ChooserProps<C>) {
   const [typed, setTyped] = useState("");
-  const [at, setAt] = useState(0);
-  const listId = useId();
   const found = useMemo(() => matching(choices, typed).slice(0, MOST), [choices, typed]);
-  const current = found[Math.min(at, found.length - 1)];
-  useEffect(() => {
-    if (current) document.getElementById(`${listId}-${current.id}`)?.scrollIntoView({ block: "nearest" });
-  }, [current, listId]);
 
   // One who changed their mind goes on where they were.
   const before = useRef(document.activeElement);
@@ -45,46 +40,27 @@ export function Chooser<C extends Choice>({ title, choices, empty, onChoose, onC
     onClose();
     onChoose(choice);
   };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown") setAt(Math.min(found.length - 1, at + 1));
-    else if (event.key === "ArrowUp") setAt(Math.max(0, at - 1));
-    else if (event.key === "Enter") choose(current);
-    else return;
-    event.preventDefault();
-  };
+  const { toFirst, field, list, option } = useChoosing(found, choose);
   return (
     <Modal opened onClose={leave} title={title} yOffset="14vh" centered={false} returnFocus={false}>
       <TextInput
         value={typed}
         onChange={(event) => {
           setTyped(event.currentTarget.value);
-          setAt(0);
+          toFirst();
         }}
-        onKeyDown={onKeyDown}
+        {...field}
         aria-label={title}
         placeholder="Type a part of the name"
-        role="combobox"
-        aria-expanded
-        aria-controls={listId}
-        aria-activedescendant={current ? `${listId}-${current.id}` : undefined}
         leftSection={<IconSearch size={16} aria-hidden />}
         autoComplete="off"
         data-autofocus
       />
-      <div id={listId} role="listbox" aria-label={title} className={classes.choices}>
+      <div {...list} aria-label={title} className={classes.choices}>
         {found.map((choice) => {
           const Icon = KIND_ICONS[choice.kind];
           return (
-            <UnstyledButton
-              key={choice.id}
-              id={`${listId}-${choice.id}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={choice === current}
-              className={classes.choice}
-              data-kind={choice.kind}
-              onClick={() => choose(choice)}
-            >
+            <UnstyledButton key={choice.id} {...option(choice)} className={classes.choice} data-kind={choice.kind}>
               <Icon size={18} stroke={1.8} aria-hidden />
               <span className={classes.choiceTitle}>{choice.title}</span>
               <Text size="xs" c="dimmed" className={classes.clip}>

@@ -8,6 +8,7 @@ import { client, take } from "../../api/client";
 import { edit } from "../../draft/draft";
 import { remove, rename } from "../../draft/edits";
 import { useLive } from "../../live/store";
+import { useBusy } from "../../parts/acting";
 import { ConfirmByName } from "../../parts/ConfirmByName";
 import { counted, visible } from "../../parts/format";
 import { sayDone, sayFailed } from "../../parts/notices";
@@ -65,18 +66,13 @@ export function FlowMenu({ flow, isDrawn }: { flow: string; isDrawn: boolean }) 
 }
 
 function Deactivate({ flow, datasets, onClose }: { flow: string; datasets: readonly string[]; onClose: () => void }) {
-  const [isBusy, setBusy] = useState(false);
-  const confirm = async () => {
-    setBusy(true);
-    try {
+  const { busy: isBusy, attempt } = useBusy();
+  const confirm = () =>
+    attempt(async () => {
       await take(client.POST("/api/v1/flows/{flow}/deactivate", { params: { path: { flow } } }));
       sayDone(`${visible(flow)} is out of force.`);
       onClose();
-    } catch (error) {
-      sayFailed(error);
-      setBusy(false);
-    }
-  };
+    });
   const more = datasets.length - 5;
   return (
     <ConfirmByName title={`Deactivate ${visible(flow)}?`} name={flow} action="Deactivate" busy={isBusy} onClose={onClose} onConfirm={() => void confirm()}>

@@ -3,6 +3,7 @@ import { Button, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "
 import { IconCalendarWeek } from "@tabler/icons-react";
 import { useState } from "react";
 import { useDraft } from "../../draft/draft";
+import { ZONE } from "../../parts/clock";
 import { visible } from "../../parts/format";
 import { fieldError } from "../policies/diagnostics";
 import { moverPath, setMover } from "./changes";
@@ -24,7 +25,7 @@ export function MoverWindow({ drawing, mover, drawer }: MoverWindowProps) {
   const week = weekOf(written);
   const problem = fieldError(diagnostics, moverPath(drawing.flow, mover.index, "window"));
   const isNew = written === undefined;
-  const begin = () => week && setOpen(isNew ? { ...week, zone: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC" } : week);
+  const begin = () => week && setOpen(isNew ? { ...week, zone: ZONE } : week);
   return (
     <Stack gap={4} role="group" aria-label="Window">
       <Text size="sm" fw={500}>

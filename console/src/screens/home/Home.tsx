@@ -7,6 +7,7 @@ import { client, take } from "../../api/client";
 import { keys, useStatus } from "../../api/queries";
 import { later } from "../../app/later";
 import { isOver, useLive } from "../../live/store";
+import { ZONE } from "../../parts/clock";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Findings, RepositoryLines, RunningNow } from "./Beside";
@@ -24,7 +25,6 @@ const DrillsCard = lazy(later(() => import("./DrillsCard").then((module) => ({ d
 const MasterBackupCard = lazy(later(() => import("./MasterBackupCard").then((module) => ({ default: module.MasterBackupCard }))));
 const AnomaliesCard = lazy(later(() => import("./AnomaliesCard").then((module) => ({ default: module.AnomaliesCard }))));
 const DAYS = 30;
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 export default function Home() {
   const status = useStatus();

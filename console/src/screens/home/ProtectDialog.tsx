@@ -7,6 +7,7 @@ import { client, take } from "../../api/client";
 import { keys, queryClient } from "../../api/queries";
 import { runNow } from "../../api/trigger";
 import { useLive } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { FolderPicker } from "../../parts/FolderPicker";
 import { Problem } from "../../parts/Problem";
 import { FirstRunProgress, type Started } from "./FirstRunProgress";
@@ -45,8 +46,7 @@ function WishForm({ first, onStarted, onClose }: WishFormProps) {
   const [wish, setWish] = useState<Wish>({ node: first || online[0] || "", path: "", location: "", every: "1h", cdp: "" });
   const [picking, setPicking] = useState<"path" | "location" | null>(null);
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, attempt } = useTrying();
   const wrong = complaints(wish);
   const said = tried ? wrong : {};
   const put = (change: Partial<Wish>) => setWish({ ...wish, ...change });
@@ -54,15 +54,9 @@ function WishForm({ first, onStarted, onClose }: WishFormProps) {
   const submit = async () => {
     setTried(true);
     if (Object.keys(wrong).length > 0) return;
-    setBusy(true);
-    setError(null);
-    try {
+    await attempt(async () => {
       onStarted(await protect(wish));
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+    });
   };
   const browse = (field: "path" | "location") => (
     <Button variant="default" leftSection={<IconFolderOpen size={16} aria-hidden />} disabled={!wish.node} onClick={() => setPicking(field)}>

@@ -1,13 +1,13 @@
 /** The one sentence first, large; below it what stands in its way, each with its next step. */
 import { Button, Text } from "@mantine/core";
-import { useState } from "react";
 import { Link } from "wouter";
 import { runNow } from "../../api/trigger";
 import { to } from "../../app/places";
 import { getLive } from "../../live/store";
+import { useBusy } from "../../parts/acting";
 import { Coded } from "../../parts/Coded";
 import { counted, sentence, visible } from "../../parts/format";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { sayDone } from "../../parts/notices";
 import { State, STATE_ICONS } from "../../parts/State";
 import { type DatasetRow, someNames, STANDING_STATES, STANDING_WORDS, type Status, type Trouble, troubleOf, verdictState } from "./overview";
 import { type Silence, silencesOf, silentNodes } from "./silences";
@@ -102,19 +102,14 @@ function TroubleRow({ trouble }: { trouble: Trouble }) {
 
 /** Runs the flow that this dataset belongs to, its policy alone. */
 function RunButton({ dataset, label }: { dataset: string; label: string }) {
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const run = async () => {
     const flow = getLive().flows.find((each) => each.datasets.includes(dataset));
     if (!flow) return;
-    setBusy(true);
-    try {
+    await attempt(async () => {
       await runNow(flow.name, { policy: dataset.slice(dataset.indexOf("/") + 1) });
       sayDone(`${visible(dataset)} runs`, "Its progress is in the bar below.");
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
+    });
   };
   return (
     <Button size="xs" variant="default" loading={busy} onClick={() => void run()}>

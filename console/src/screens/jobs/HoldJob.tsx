@@ -4,28 +4,23 @@ import { IconArrowBackUp, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import type { Job } from "../../live/store";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { useBusy, useTrying } from "../../parts/acting";
+import { sayDone } from "../../parts/notices";
 import { Problem } from "../../parts/Problem";
 
 type Held = Pick<Job, "id" | "kind" | "state">;
 
 /** Nothing where the job is no restore, or does not run. */
 export function HoldJob({ job }: { job: Held }) {
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const isPaused = job.state === "paused";
   if (job.kind !== "restore" || !["paused", "running", "queued"].includes(job.state)) return null;
-  const ask = async () => {
-    setBusy(true);
-    try {
+  const ask = () =>
+    attempt(async () => {
       const params = { params: { path: { job: job.id } } };
       await take(isPaused ? client.POST("/api/v1/jobs/{job}/resume", params) : client.POST("/api/v1/jobs/{job}/pause", params));
       sayDone(isPaused ? "The restore goes on" : "The restore is being paused", isPaused ? "Whole files are not written again." : "What is in place stays.");
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const Icon = isPaused ? IconPlayerPlay : IconPlayerPause;
   return (
     <Button variant="default" leftSection={<Icon size={16} aria-hidden />} loading={busy} onClick={() => void ask()}>
@@ -56,20 +51,12 @@ export function UndoRestore({ job }: UndoProps) {
 function UndoDialog({ id, onClose }: { id: string; onClose: () => void }) {
   const [phase, setPhase] = useState<"ask" | "look" | "done">("ask");
   const [told, setTold] = useState("");
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const go = async (isDry: boolean) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const { busy, error, attempt } = useTrying();
+  const go = (isDry: boolean) =>
+    attempt(async () => {
       setTold(await undone(id, isDry));
       setPhase(isDry ? "look" : "done");
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Modal opened onClose={onClose} title={phase === "done" ? "The restore was taken back" : "Take back the restore?"}>
       <Stack aria-live="polite">

@@ -7,25 +7,20 @@ import { client, take } from "../../api/client";
 import { runNow } from "../../api/trigger";
 import { to } from "../../app/places";
 import { type Job, useLive } from "../../live/store";
+import { useBusy } from "../../parts/acting";
 import { visible } from "../../parts/format";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { sayDone } from "../../parts/notices";
 import { againOf, CANCELLED } from "./jobs";
 
 export function CancelJob({ job }: { job: Job }) {
   const [isAsking, setAsking] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const cancel = async () => {
-    setBusy(true);
-    try {
+  const { busy, attempt } = useBusy();
+  const cancel = () =>
+    attempt(async () => {
       await take(client.POST("/api/v1/jobs/{job}/cancel", { params: { path: { job: job.id } } }));
       sayDone("The job is being cancelled");
       setAsking(false);
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <>
       <Button variant="default" leftSection={<IconPlayerStop size={16} aria-hidden />} onClick={() => setAsking(true)}>
@@ -54,7 +49,7 @@ export function CancelJob({ job }: { job: Job }) {
 export function RunAgain({ job }: { job: Job }) {
   const flows = useLive((live) => live.flows);
   const again = againOf(job, flows, { restore: to.restore(), archive: to.archive(), repository: to.repository });
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const [isAsking, setAsking] = useState(false);
   if (!again) return null;
   if (again.kind === "go")
@@ -64,18 +59,12 @@ export function RunAgain({ job }: { job: Job }) {
       </Button>
     );
   const vanished = job.error?.code === "source-vanished" || job.tasks.some((task) => task.error?.code === "source-vanished");
-  const run = async (accept: boolean) => {
-    setBusy(true);
-    try {
+  const run = (accept: boolean) =>
+    attempt(async () => {
       await runNow(again.flow, { policy: again.policy, accept });
       sayDone(`${visible(again.policy)} runs again`, "Its progress is in the bar below.");
       setAsking(false);
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <>
       <Button

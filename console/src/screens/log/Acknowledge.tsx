@@ -3,7 +3,7 @@ import { Text, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import { keys } from "../../api/queries";
-import { act } from "../../parts/acting";
+import { act, useBusy } from "../../parts/acting";
 import { counted } from "../../parts/format";
 import { FormDialog } from "../../parts/FormDialog";
 import { PAGES_KEY } from "./useLog";
@@ -15,14 +15,12 @@ interface AcknowledgeProps {
 
 export function Acknowledge({ numbers, onClose }: AcknowledgeProps) {
   const [comment, setComment] = useState("");
-  const [busy, setBusy] = useState(false);
-  const run = async () => {
-    setBusy(true);
-    const call = () => take(client.POST("/api/v1/logs/acknowledge", { body: { numbers: [...numbers], comment: comment.trim() } }));
-    const isDone = await act(call, `${counted(numbers.length, "line")} acknowledged`, keys.log, PAGES_KEY, keys.status);
-    setBusy(false);
-    if (isDone) onClose();
-  };
+  const { busy, attempt } = useBusy();
+  const run = () =>
+    attempt(async () => {
+      const call = () => take(client.POST("/api/v1/logs/acknowledge", { body: { numbers: [...numbers], comment: comment.trim() } }));
+      if (await act(call, `${counted(numbers.length, "line")} acknowledged`, keys.log, PAGES_KEY, keys.status)) onClose();
+    });
   return (
     <FormDialog
       title={`Acknowledge ${counted(numbers.length, "line")}`}

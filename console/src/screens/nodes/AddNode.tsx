@@ -4,6 +4,7 @@ import { useState } from "react";
 import { client, type Schemas, take } from "../../api/client";
 import { queryClient } from "../../api/queries";
 import { getLive, useLive } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
@@ -41,25 +42,17 @@ function TokenForm({ onMade }: { onMade: (made: Made) => void }) {
   const taken = useLive((live) => live.nodes.filter((node) => node.state !== "revoked").map((node) => node.name));
   const [name, setName] = useState("");
   const [how, setHow] = useState("hold");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, attempt } = useTrying();
   const complaint = nameComplaint(name, taken);
 
-  const make = async () => {
-    setBusy(true);
-    setError(null);
-    try {
+  const make = () =>
+    attempt(async () => {
       const before = new Set(getLive().nodes.map((node) => node.id));
       const body = { name, hold: how === "hold", replace: false, ttl_s: 3600 };
       const token = await take(client.POST("/api/v1/nodes/tokens", { body }));
       onMade({ token, before });
       void queryClient.invalidateQueries({ queryKey: TOKENS_KEY });
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <Card title="Who may join">
       <form

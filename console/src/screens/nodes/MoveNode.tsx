@@ -4,27 +4,20 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, type Schemas, take } from "../../api/client";
 import type { Node } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { Copyable } from "../../parts/Equivalent";
 import { visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 
 export function MoveNode({ node, onClose }: { node: Node; onClose: () => void }) {
   const [made, setMade] = useState<Schemas["NodeMove"] | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, attempt } = useTrying();
   const ask = (dry_run: boolean) => take(client.POST("/api/v1/nodes/{node}/move", { params: { path: { node: node.name } }, body: { dry_run, ttl_s: 86_400 } }));
   const plan = useQuery({ queryKey: ["node-move", node.name, node.generation], queryFn: () => ask(true) });
-  const make = async () => {
-    setBusy(true);
-    setError(null);
-    try {
+  const make = () =>
+    attempt(async () => {
       setMade(await ask(false));
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const failed = error ?? plan.error;
   return (
     <Modal opened onClose={onClose} size="lg" title={`Move ${visible(node.name)} to another machine`}>

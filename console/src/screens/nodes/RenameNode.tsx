@@ -6,6 +6,7 @@ import { useLocation } from "wouter";
 import { client, type Schemas, take } from "../../api/client";
 import { to } from "../../app/places";
 import { type Node, useLive } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { counted, visible } from "../../parts/format";
 import { FormDialog } from "../../parts/FormDialog";
 import { sayDone } from "../../parts/notices";
@@ -18,27 +19,19 @@ export function RenameNode({ node, onClose }: { node: Node; onClose: () => void 
   const [name, setName] = useState(node.name);
   const [looked, setLooked] = useState<Schemas["Renamed"] | null>(null);
   const [agreed, setAgreed] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, error, attempt } = useTrying();
   const complaint = name === node.name ? "" : nameComplaint(name, taken);
   const isNew = name !== "" && name !== node.name && complaint === "";
 
-  const send = async (dry_run: boolean) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const send = (dry_run: boolean) =>
+    attempt(async () => {
       const body = { name, dry_run, accept_new_copies: agreed };
       const answer = await take(client.POST("/api/v1/nodes/{node}/rename", { params: { path: { node: node.name } }, body }));
       if (dry_run) return setLooked(answer);
       sayDone(`${visible(answer.was)} is called ${visible(answer.name)}`, "The document is changed, and the rules go out with the new name.");
       onClose();
       go(to.node(answer.name));
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <FormDialog
       title={`Rename ${visible(node.name)}`}

@@ -1,28 +1,22 @@
 /** Before a node is sent away: what stops, in numbers, and what stays. */
 import { List, Text } from "@mantine/core";
-import { useState } from "react";
 import { client, take } from "../../api/client";
 import type { Node } from "../../live/store";
+import { useBusy } from "../../parts/acting";
 import { ConfirmByName } from "../../parts/ConfirmByName";
 import { counted, formatBytes, visible } from "../../parts/format";
-import { sayDone, sayFailed } from "../../parts/notices";
+import { sayDone } from "../../parts/notices";
 import type { Loss } from "./nodes";
 
 /** `loss` null: the Master has not told yet. */
 export function RevokeNode({ node, loss, onClose }: { node: Node; loss: Loss | null; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const revoke = async () => {
-    setBusy(true);
-    try {
+  const { busy, attempt } = useBusy();
+  const revoke = () =>
+    attempt(async () => {
       await take(client.POST("/api/v1/nodes/{node}/revoke", { params: { path: { node: node.name } } }));
       sayDone(`${visible(node.name)} is sent away`, "Its key is refused from now on.");
       onClose();
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <ConfirmByName title={`Send ${visible(node.name)} away?`} name={node.name} action="Send it away" busy={busy} onConfirm={() => void revoke()} onClose={onClose}>
       <Text size="sm">Its key is refused from now on. To have it back it must join anew.</Text>

@@ -4,7 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import { keys, queryClient } from "../../api/queries";
-import { act } from "../../parts/acting";
+import { act, useBusy } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { ConfirmByName } from "../../parts/ConfirmByName";
 import { counted, sentence, visible } from "../../parts/format";
@@ -106,15 +106,13 @@ function Health({ channel }: { channel: Channel }) {
 function Address({ channel = "", taken, onClose }: { channel?: string; taken: readonly string[]; onClose: () => void }) {
   const [name, setName] = useState(channel);
   const [url, setUrl] = useState("");
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const isTaken = !channel && taken.includes(name.trim());
-  const save = async () => {
-    setBusy(true);
-    const put = () => take(client.PUT("/api/v1/notifications/channels/{channel}", { params: { path: { channel: name.trim() } }, body: { secret_url: url.trim() } }));
-    const isDone = await act(put, `The channel ${name.trim()} has its address`, keys.notifications);
-    setBusy(false);
-    if (isDone) onClose();
-  };
+  const save = () =>
+    attempt(async () => {
+      const put = () => take(client.PUT("/api/v1/notifications/channels/{channel}", { params: { path: { channel: name.trim() } }, body: { secret_url: url.trim() } }));
+      if (await act(put, `The channel ${name.trim()} has its address`, keys.notifications)) onClose();
+    });
   return (
     <FormDialog
       title={channel ? `Another address for ${channel}` : "Add a channel"}

@@ -3,7 +3,7 @@ import { Checkbox, MultiSelect, Select, SimpleGrid, TagsInput, TextInput } from 
 import { useState } from "react";
 import { keys } from "../../api/queries";
 import { useLive } from "../../live/store";
-import { act } from "../../parts/acting";
+import { act, useBusy } from "../../parts/acting";
 import { FormDialog } from "../../parts/FormDialog";
 import { bodyOf, type Channel, CHOICES, CONDITIONS, problemsOf, SEVERITIES, type Wish } from "./notifying";
 import { putRule } from "./Rules";
@@ -25,7 +25,7 @@ export function RuleForm({ before, isNew, taken, channels, onClose }: RuleFormPr
   const { nodes, flows } = useLive(({ nodes, flows }) => ({ nodes, flows }));
   const [wish, setWish] = useState(before);
   const [isTried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const put = (change: Partial<Wish>) => setWish({ ...wish, ...change });
   const isTaken = taken.includes(wish.name.trim());
   const problems = { ...problemsOf(wish), ...(isTaken && { name: "There is a rule of that name." }) };
@@ -40,10 +40,9 @@ export function RuleForm({ before, isNew, taken, channels, onClose }: RuleFormPr
   const save = async () => {
     setTried(true);
     if (Object.keys(problems).length > 0) return;
-    setBusy(true);
-    const isDone = await act(() => putRule(wish.name.trim(), bodyOf(wish)), `The rule ${wish.name.trim()} is in force`, keys.notifications);
-    setBusy(false);
-    if (isDone) onClose();
+    await attempt(async () => {
+      if (await act(() => putRule(wish.name.trim(), bodyOf(wish)), `The rule ${wish.name.trim()} is in force`, keys.notifications)) onClose();
+    });
   };
   const span = (name: "after" | "digest" | "repeat", label: string, description: string) => (
     <TextInput label={label} description={description} placeholder="15m" value={wish[name]} error={shown[name]} onChange={(event) => put({ [name]: event.currentTarget.value })} />

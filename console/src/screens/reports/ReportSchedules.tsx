@@ -5,8 +5,9 @@ import { useState } from "react";
 import { client, take } from "../../api/client";
 import type { Schemas } from "../../api/client";
 import { useMay } from "../../api/rights";
-import { act } from "../../parts/acting";
+import { act, useBusy } from "../../parts/acting";
 import { Card } from "../../parts/Card";
+import { ZONE } from "../../parts/clock";
 import { sentence, visible } from "../../parts/format";
 import { FormDialog } from "../../parts/FormDialog";
 import { Moment } from "../../parts/Moment";
@@ -20,7 +21,6 @@ type Row = Schemas["ReportScheduleView"];
 const KEY = ["report-schedules"] as const;
 const FORMATS = ["html", "csv", "json"] as const;
 const DAY_S = 86_400;
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 export function ReportSchedules({ kind }: { kind: Kind }) {
   const found = useQuery({ queryKey: KEY, queryFn: ({ signal }) => take(client.GET("/api/v1/report-schedules", { signal })), refetchInterval: 30_000 });
@@ -74,14 +74,10 @@ const COLUMNS: Column<Row>[] = [
 const DOING: Column<Row> = { key: "doing", title: "", width: "270px", cell: (row) => <Doing schedule={row.schedule} /> };
 
 function Doing({ schedule: { name, ...body } }: { schedule: Row["schedule"] }) {
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const isOn = body.enabled;
   const params = { path: { schedule: name } };
-  const run = async (call: () => Promise<unknown>, done: string) => {
-    setBusy(true);
-    await act(call, done, KEY);
-    setBusy(false);
-  };
+  const run = (call: () => Promise<unknown>, done: string) => attempt(() => act(call, done, KEY));
   return (
     <Group gap={4} wrap="nowrap">
       <Button
@@ -130,16 +126,14 @@ function ScheduleForm({ kind, onClose }: { kind: Kind; onClose: () => void }) {
   const [format, setFormat] = useState<(typeof FORMATS)[number]>("html");
   const [to, setTo] = useState<string[]>([]);
   const [folder, setFolder] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const save = async () => {
-    setBusy(true);
-    const times = at.split(";").map((word) => word.trim()).filter(Boolean);
-    const body = { kind: chosen as Kind, at: times, zone, schedule: "", since_s: Number(days) * DAY_S, format, to, folder, enabled: true };
-    const params = { path: { schedule: name.trim() } };
-    const isDone = await act(() => take(client.PUT("/api/v1/report-schedules/{schedule}", { params, body })), `Report ${name.trim()} is sent at its times`, KEY);
-    setBusy(false);
-    if (isDone) onClose();
-  };
+  const { busy, attempt } = useBusy();
+  const save = () =>
+    attempt(async () => {
+      const times = at.split(";").map((word) => word.trim()).filter(Boolean);
+      const body = { kind: chosen as Kind, at: times, zone, schedule: "", since_s: Number(days) * DAY_S, format, to, folder, enabled: true };
+      const params = { path: { schedule: name.trim() } };
+      if (await act(() => take(client.PUT("/api/v1/report-schedules/{schedule}", { params, body })), `Report ${name.trim()} is sent at its times`, KEY)) onClose();
+    });
   return (
     <FormDialog
       title="Send a report at times"

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Schemas } from "../../api/client";
 import { keys } from "../../api/queries";
+import { useTrying } from "../../parts/acting";
 import { Copyable } from "../../parts/Equivalent";
 import { counted, formatTime, visible } from "../../parts/format";
 import { sayDone } from "../../parts/notices";
@@ -30,16 +31,13 @@ export function ChangePoints({ kind, repository, points, onDone, onClose }: Chan
   const [wish, setWish] = useState<Wish>(EMPTY_WISH);
   const [left, setLeft] = useState<readonly Point[]>(points);
   const [plan, setPlan] = useState<readonly Changed[] | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, attempt } = useTrying();
   const [typed, setTyped] = useState("");
   const queries = useQueryClient();
   const problem = wishProblem(kind, wish);
 
   const ask = async (these: readonly Point[], isDry: boolean) => {
-    setBusy(true);
-    setError(null);
-    try {
+    await attempt(async () => {
       const answer = await askChange(kind, wish, these.map((point) => point.id), repository, isDry);
       if (isDry) setPlan(answer.changes);
       else {
@@ -47,11 +45,7 @@ export function ChangePoints({ kind, repository, points, onDone, onClose }: Chan
         onDone();
         onClose();
       }
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+    });
     if (isDry) return;
     void queries.invalidateQueries({ queryKey: keys.points });
     void queries.invalidateQueries({ queryKey: keys.repositories });

@@ -1,12 +1,11 @@
 /** Who is at work in it now, by restic's lock files; and keeping everybody out for a while, so that stock restic may prune it. */
 import { Button, Group, List, Stack, Text } from "@mantine/core";
-import { useState } from "react";
 import { client, take } from "../../api/client";
 import { useRepositories } from "../../api/queries";
+import { useBusy } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { counted, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
-import { sayFailed } from "../../parts/notices";
 import { State } from "../../parts/State";
 import type { Repository } from "./figures";
 import { OnlyFor } from "../../parts/OnlyFor";
@@ -36,20 +35,14 @@ const PAUSE_FOR = "2h";
 
 /** A pause from here ends by itself: one that is forgotten would leave its sources without protection. */
 function Paused({ row }: { row: Repository }) {
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const { refetch } = useRepositories();
   const params = { path: { repository: row.name } };
-  const ask = async (begin: () => Promise<unknown>) => {
-    setBusy(true);
-    try {
+  const ask = (begin: () => Promise<unknown>) =>
+    attempt(async () => {
       await begin();
       await refetch();
-    } catch (error) {
-      sayFailed(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   const resume = () => take(client.POST("/api/v1/repositories/{repository}/resume", { params }));
   const pause = () => take(client.POST("/api/v1/repositories/{repository}/pause", { params, body: { duration: PAUSE_FOR } }));
   const left = row.pause?.sessions ?? 0;

@@ -1,14 +1,14 @@
 /** All repositories: where they lie, what they hold, what they save, and when they were last proven restorable. */
-import { Button, Loader, Text, TextInput } from "@mantine/core";
+import { Loader, Text, TextInput } from "@mantine/core";
 import { IconDatabase, IconSearch } from "@tabler/icons-react";
 import { Link, useLocation } from "wouter";
 import { useRepositories } from "../../api/queries";
 import { to } from "../../app/places";
 import { Card } from "../../parts/Card";
 import { useNow } from "../../parts/clock";
-import { Empty } from "../../parts/Empty";
 import { counted, formatBytes, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
@@ -74,19 +74,9 @@ export default function Repositories() {
 
 function Nothing() {
   return (
-    <Card>
-      <Empty
-        icon={IconDatabase}
-        title="There is no repository yet"
-        action={
-          <Button component={Link} href="/">
-            Protect a folder
-          </Button>
-        }
-      >
-        A repository is a folder of a node that holds restore points. It is made when the first flow that stores something is activated.
-      </Empty>
-    </Card>
+    <NotThere icon={IconDatabase} title="There is no repository yet" href="/" see="Protect a folder">
+      A repository is a folder of a node that holds restore points. It is made when the first flow that stores something is activated.
+    </NotThere>
   );
 }
 

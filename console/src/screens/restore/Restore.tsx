@@ -1,13 +1,11 @@
 /** Getting data back: choose a moment, look into its folders or search over all time, say where to, and see it done. */
-import { Button, Group, Select, Text } from "@mantine/core";
+import { Group, Select, Text } from "@mantine/core";
 import { IconHistory } from "@tabler/icons-react";
 import { useState } from "react";
-import { Link } from "wouter";
 import { usePoints, useStatus } from "../../api/queries";
-import { Card } from "../../parts/Card";
-import { Empty } from "../../parts/Empty";
 import { Copyable } from "../../parts/Equivalent";
 import { shellWord } from "../../parts/format";
+import { NotThere } from "../../parts/NotThere";
 import { Page } from "../../parts/Page";
 import { Problem } from "../../parts/Problem";
 import { Unreachable } from "../../parts/Unreachable";
@@ -91,21 +89,11 @@ const toHits = () => document.querySelector<HTMLElement>(`[role=table][aria-labe
 
 function NothingYet({ hasSilent }: { hasSilent: boolean }) {
   return (
-    <Card>
-      <Empty
-        icon={IconHistory}
-        title={hasSilent ? "No points can be seen at the moment" : "There is nothing to restore yet"}
-        action={
-          <Button component={Link} href="/flows">
-            See the flows
-          </Button>
-        }
-      >
-        {hasSilent
-          ? "The repositories named above do not answer. What they hold is not lost."
-          : "Each run of a backup makes a point, and every point can be restored from here. Activate a flow and run it once."}
-      </Empty>
-    </Card>
+    <NotThere icon={IconHistory} title={hasSilent ? "No points can be seen at the moment" : "There is nothing to restore yet"} href="/flows" see="See the flows">
+      {hasSilent
+        ? "The repositories named above do not answer. What they hold is not lost."
+        : "Each run of a backup makes a point, and every point can be restored from here. Activate a flow and run it once."}
+    </NotThere>
   );
 }
 

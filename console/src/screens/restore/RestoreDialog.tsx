@@ -4,6 +4,7 @@ import { useState } from "react";
 import { client, take } from "../../api/client";
 import { useRepositories } from "../../api/queries";
 import { useLive } from "../../live/store";
+import { useTrying } from "../../parts/acting";
 import { counted, formatTime, visible } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import { useMirrors } from "./Mirrors";
@@ -46,24 +47,16 @@ export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => vo
   const [step, setStep] = useState(0);
   const [jobs, setJobs] = useState<readonly string[]>([]);
   const [lacks, setLacks] = useState<readonly string[]>([]);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, attempt } = useTrying();
   const target = plan.where === "origin" ? "/" : plan.folder;
 
-  const start = async (isDry: boolean) => {
-    setBusy(true);
-    setError(null);
-    try {
+  const start = (isDry: boolean) =>
+    attempt(async () => {
       const started = await take(client.POST("/api/v1/restores", { body: bodyOf(wish, plan, target, isDry) }));
       setLacks(started.lacks);
       setJobs([...jobs.slice(0, isDry ? 0 : 1), started.job]);
       setStep(isDry ? 1 : 2);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
 
   return (
     <Modal opened onClose={onClose} title={`Restore ${whatOf(wish)} of ${formatTime(wish.point.time)}`} size="xl">

@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import { to } from "../../app/places";
 import { edit, useDraft } from "../../draft/draft";
 import { mappingAt } from "../../draft/edits";
+import { ZONE } from "../../parts/clock";
 import { FormDialog } from "../../parts/FormDialog";
 import { sayFailed } from "../../parts/notices";
 import { nameProblem } from "../policies/policy";
@@ -17,7 +18,7 @@ export function NewSchedule({ onClose }: { onClose: () => void }) {
   const problem = name === "" ? "" : nameProblem(name, Object.keys(mappingAt(values, ["schedules"])));
   const make = async () => {
     try {
-      await edit(newSchedule(name, Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"), `New schedule ${name}`);
+      await edit(newSchedule(name, ZONE), `New schedule ${name}`);
       go(to.schedule(name));
     } catch (error) {
       sayFailed(error);

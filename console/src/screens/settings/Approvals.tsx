@@ -11,7 +11,7 @@ import { Moment } from "../../parts/Moment";
 import { Problem } from "../../parts/Problem";
 import lines from "../../parts/Rows.module.css";
 import { State, type StateName } from "../../parts/State";
-import { act } from "../../parts/acting";
+import { act, useBusy } from "../../parts/acting";
 
 type Approval = Schemas["Approval"];
 const KEY = ["approvals"] as const;
@@ -84,14 +84,10 @@ function What({ approval }: { approval: Approval }) {
 
 function Waiting({ approval }: { approval: Approval }) {
   const session = useSession();
-  const [busy, setBusy] = useState(false);
+  const { busy, attempt } = useBusy();
   const isOwn = session.data?.user === approval.asked_by;
   const params = { path: { approval: approval.id } };
-  const run = async (what: () => Promise<unknown>, done: string) => {
-    setBusy(true);
-    await act(what, done, KEY);
-    setBusy(false);
-  };
+  const run = (what: () => Promise<unknown>, done: string) => attempt(() => act(what, done, KEY));
   const refuse = () => run(() => take(client.POST("/api/v1/approvals/{approval}/refuse", { params, body: { comment: "" } })), isOwn ? "Withdrawn" : "Refused");
   const approve = () => run(() => done(take(client.POST("/api/v1/approvals/{approval}/approve", { params }))), "Approved and done");
   return (

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, type Schemas, take } from "../../api/client";
 import { useMay } from "../../api/rights";
+import { useTrying } from "../../parts/acting";
 import { Card } from "../../parts/Card";
 import { formatDuration } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
@@ -67,19 +68,11 @@ function One({ directory }: { directory: Directory }) {
 function Try({ directory }: { directory: Directory }) {
   const [user, setUser] = useState("");
   const [checks, setChecks] = useState<readonly Check[]>([]);
-  const [error, setError] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  const check = async () => {
-    setBusy(true);
-    setError(null);
-    try {
+  const { busy, error, attempt } = useTrying();
+  const check = () =>
+    attempt(async () => {
       setChecks((await take(client.POST("/api/v1/directories/{directory}/check", { params: { path: { directory: directory.name } }, body: { user } }))).checks);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    });
   return (
     <>
       <Group align="end">
