@@ -40,7 +40,7 @@ export function knownZone(zone: string): string {
 export function calendarOf(points: readonly KeptPoint[], to: string, zone: string): Calendar {
   const dateOf = dateIn(zone);
   const last = dateOf(to);
-  const first = monthsBefore(last, MONTHS - 1);
+  const first = plusMonths(last, 1 - MONTHS);
   const byDate = new Map<string, KeptPoint[]>();
   for (const point of points) {
     const date = dateOf(point.time);
@@ -91,10 +91,10 @@ function dateIn(zone: string): (time: string) => string {
 }
 
 const monthOf = (date: string): number => Number(date.slice(5, 7)) - 1;
-const weekdayOf = (date: string): number => (new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7;
-const plusDays = (date: string, days: number): string => new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
+/** 0 = Monday. */
+export const weekdayOf = (date: string): number => (new Date(`${date}T00:00:00Z`).getUTCDay() + 6) % 7;
+export const plusDays = (date: string, days: number): string => new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
 
-/** The first day of the month so many months before. */
-function monthsBefore(date: string, months: number): string {
-  return new Date(Date.UTC(Number(date.slice(0, 4)), monthOf(date) - months, 1)).toISOString().slice(0, 10);
-}
+/** The first day of the month so many months later. */
+export const plusMonths = (date: string, months: number): string =>
+  new Date(Date.UTC(Number(date.slice(0, 4)), monthOf(date) + months, 1)).toISOString().slice(0, 10);

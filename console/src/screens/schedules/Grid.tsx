@@ -1,8 +1,8 @@
 /** Hours of a week or days of a month: one stop for Tab, walked with the arrow keys; each cell says in words what it is. */
 import { VisuallyHidden } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useRef } from "react";
-import { dayTitle, WEEKDAYS } from "../policies/calendar";
-import { daysOf, type Filling, keyOf, plusDays, tellDay, tellHour, type Told, turned, type View } from "./hours";
+import { dayTitle, plusDays, WEEKDAYS } from "../policies/calendar";
+import { daysOf, type Filling, keyOf, tellDay, tellHour, type Told, turned, type View } from "./hours";
 import classes from "./schedules.module.css";
 
 export interface Place {

@@ -1,7 +1,7 @@
 /** What the Master says of hours to come (runs, open spans, trigger times), put into the hours and days of a calendar. Pure. */
 import type { Schemas } from "../../api/client";
 import { counted } from "../../parts/format";
-import { knownZone } from "../policies/calendar";
+import { knownZone, plusDays, plusMonths, weekdayOf } from "../policies/calendar";
 import { listed } from "../policies/words";
 
 export type View = "week" | "month";
@@ -49,24 +49,18 @@ export function clockIn(zone?: string): (moment: string | number) => string {
   return (moment) => format.format(new Date(moment));
 }
 
-export const plusDays = (date: string, days: number): string => new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
-const weekday = (date: string): number => (new Date(date).getUTCDay() + 6) % 7;
-const mondayOf = (date: string): string => plusDays(date, -weekday(date));
+const mondayOf = (date: string): string => plusDays(date, -weekdayOf(date));
 
 /** The days that a view of this day shows: its week, or the whole weeks that hold its month; Monday first. */
 export function daysOf(view: View, date: string): string[] {
   if (view === "week") return Array.from({ length: 7 }, (_, day) => plusDays(mondayOf(date), day));
   const first = mondayOf(`${date.slice(0, 7)}-01`);
-  const last = plusDays(inMonth(date, 1), -1);
+  const last = plusDays(plusMonths(date, 1), -1);
   const days = Math.round((Date.parse(last) - Date.parse(first)) / DAY_MS) + 1;
   return Array.from({ length: Math.ceil(days / 7) * 7 }, (_, day) => plusDays(first, day));
 }
 
-/** The first day of the month so many months later. */
-const inMonth = (date: string, months: number): string =>
-  new Date(Date.UTC(Number(date.slice(0, 4)), Number(date.slice(5, 7)) - 1 + months, 1)).toISOString().slice(0, 10);
-
-export const turned = (view: View, date: string, pages: number): string => (view === "week" ? plusDays(date, 7 * pages) : inMonth(date, pages));
+export const turned = (view: View, date: string, pages: number): string => (view === "week" ? plusDays(date, 7 * pages) : plusMonths(date, pages));
 
 /** `isWhole`: after these runs there are no more. */
 export function runFilling(runs: readonly Run[], isWhole: boolean, clock: (moment: string | number) => string): Filling {

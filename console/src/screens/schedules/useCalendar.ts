@@ -7,8 +7,9 @@ import { keys } from "../../api/queries";
 import type { Value } from "../../draft/edits";
 import { useNow } from "../../parts/clock";
 import { useFilters } from "../../parts/useFilters";
+import { plusDays } from "../policies/calendar";
 import type { Place } from "./Grid";
-import { clockIn, daysOf, plusDays, type View } from "./hours";
+import { clockIn, daysOf, type View } from "./hours";
 
 export const MOST_RUNS = 1_000;
 export const SIMULATED_DAYS = 30;
