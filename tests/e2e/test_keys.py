@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.cli import exit_codes
 from holdfast.cli.client import ApiClient
 from holdfast.cli.home import load_session
 from holdfast.host.compare import compare_trees
@@ -195,8 +196,9 @@ def test_a_machine_is_lost_and_store_and_kit_bring_everything_back(doomed: Desk)
     successor = Desk(doomed.folder, doomed.folder / "another-home")
     successor.up()
     try:
-        made = successor.json("protect", str(doomed.data), "--to", str(doomed.store), "--every", "30d")
+        made = successor.json("protect", str(doomed.data), "--to", str(doomed.store), "--every", "30d", expect=exit_codes.WARNINGS)
         name = made["repository"]
+        assert f"holdfast repository key restore {name}" in made["problem"]["hint"]
         status = wait_for(lambda: _with_problem(successor), 60, again_s=0.3)
         assert f"holdfast repository key restore {name}" in json.dumps(status)
         typo = code[:7] + ("0" if code[7] != "0" else "2") + code[8:]
