@@ -33,7 +33,7 @@ from holdfast.capture.reader import Captured, Reader, Reading
 from holdfast.capture.roots import Target
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
-from holdfast.core.clock import Clock, utc
+from holdfast.core.clock import MOST_AHEAD, Clock, utc
 from holdfast.core.errors import SourceVanished, UsageError
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.host.database_copy import DatabaseCopier
@@ -110,9 +110,6 @@ class _Around:
     prepared: Mapping[bytes, Captured]
 
 
-_MOST_AHEAD = timedelta(days=1)
-"""A clock that is set back by less is waited for: what is captured meanwhile bears times a little later than the newest commit's. By more,
-that would give one time to all runs of many days, and keep rules would leave one point of them."""
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock that shows less is itself the wrong one: it lost its battery, and nobody has set it yet."""
 
@@ -222,13 +219,14 @@ class ScanRun:
 
     def _moment(self) -> datetime:
         """Now, later than the newest commit of each dataset, unless that is of a clock that was wrong; of a catch-up, the time of the
-        newest commit."""
+        newest commit. Of a clock that was set back by less than `MOST_AHEAD` times go on a little later than the newest commit's; by more,
+        that would give one time to all runs of many days, and keep rules would leave one point of them."""
         newest = {id: commit.captured_at for id in self._slots if (commit := self._state.newest_commit(id)) is not None}
         began_ns = self._comparison.began_ns if self._ledger is not None else self._around.clock.now_ns()
         moment = utc(began_ns if self._request.sight.taken_ns is None else self._request.sight.taken_ns)
         if not self._request.scan:
             return max(newest.values(), default=moment)
-        ahead = {id: at for id, at in newest.items() if _EARLIEST <= moment < at - _MOST_AHEAD}
+        ahead = {id: at for id, at in newest.items() if _EARLIEST <= moment < at - MOST_AHEAD}
         if ahead:
             self._notes.add(clock_set_back(moment, max(ahead.values())), sum(1 << self._slots[id] for id in ahead))
         return max([moment, *(at + timedelta(microseconds=1) for id, at in newest.items() if id not in ahead)])

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Protocol, runtime_checkable
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_AHEAD = timedelta(days=1)
+"""So far what was captured may bear a time ahead of the clock of its source: a clock that was set back by less is waited for."""
 
 
 class Clock(Protocol):

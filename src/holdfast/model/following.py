@@ -11,6 +11,9 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 
+GAPS_SHOWN = 20
+"""So many of a dataset, the newest, are kept to be shown."""
+
 
 class FollowState(str, Enum):
     """`starting`: the first scan is not done. `following`: changes are delivered as they happen. `reconciling`: after a gap a tree is

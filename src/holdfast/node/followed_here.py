@@ -18,7 +18,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.core.units import format_utc
 from holdfast.host.home_records import load_record, save_record
 from holdfast.model.entry import display_path
-from holdfast.model.following import Following, FollowState
+from holdfast.model.following import GAPS_SHOWN, Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, Severity
 
@@ -28,7 +28,6 @@ PATIENCE = timedelta(seconds=60)
 logger = logging.getLogger(__name__)
 
 _FILE = "gaps.json"
-_GAPS_SHOWN = 20
 _NO_LONGER_FOLLOWED = timedelta(days=30)
 """So long the gaps of one that is not followed any more are remembered: perhaps it is again."""
 
@@ -69,7 +68,7 @@ class FollowedHere:
                 self._tell(each, gap)
             if new:
                 is_news = True
-                self._gaps[each.dataset_id] = tuple(sorted({*shown, *new}, key=lambda gap: gap.until, reverse=True)[:_GAPS_SHOWN])
+                self._gaps[each.dataset_id] = tuple(sorted({*shown, *new}, key=lambda gap: gap.until, reverse=True)[:GAPS_SHOWN])
         self._told = {each.dataset_id: each.gaps for each in following}
         self._known = {each.dataset_id: self._shown(each) for each in following}
         if is_news:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from holdfast.core.clock import MOST_AHEAD
 from holdfast.core.errors import ErrorFacts, RepositoryBusy, WindowClosed, waits_its_turn
 from holdfast.model.change import Amount
 from holdfast.model.jobs import Job, Severity, State
@@ -18,8 +19,7 @@ from holdfast.node.worker_messages import Acknowledged, RunCascade, RunDatasets
 
 _CLOCK_STEP_NS = 300 * 10**9
 """So far may a clock be set back without anything that it gave being doubted."""
-_MOST_AHEAD_NS = 86_400 * 10**9
-"""So far a source's times may be ahead of its clock (`capture.scan`)."""
+_MOST_AHEAD_NS = int(MOST_AHEAD.total_seconds()) * 10**9
 
 Rows = Mapping[tuple[str, str, str], ProtectionRow]
 

@@ -13,7 +13,7 @@ from holdfast.capture.reader import WHOLE_BYTES
 from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, SourceVanished, WindowClosed
 from holdfast.host.watch import Batch, Coverage, Reason
-from holdfast.model.following import Following, FollowState
+from holdfast.model.following import GAPS_SHOWN, Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.operations.following.backlog import Backlog, Work
 from holdfast.operations.following.openings import Openings
@@ -24,7 +24,6 @@ BACK_OFF_S = (0.5, 1.0, 2.0)
 LONG_AWAY_ATTEMPTS, LONG_AWAY_S = 150, 15.0
 # Where nothing can be watched all is looked at this often; a look that takes long is made less often.
 BLIND_S, _BLIND_FACTOR = 60.0, 20.0
-_GAPS_SHOWN = 20
 # A look at so many names takes some milliseconds, once a second.
 _MOST_MEASURED = 2_000
 _SUSPECT_S = 0.05
@@ -48,7 +47,7 @@ class Course:
         self._blind_at_s = 0.0
         self._looked_ns = clock.now_ns()
         self._open_gaps: list[Gap] = []
-        self._gaps: deque[Gap] = deque(maxlen=_GAPS_SHOWN)
+        self._gaps: deque[Gap] = deque(maxlen=GAPS_SHOWN)
         self._began_s = 0.0
         # Since when the work that was taken is known, until it is told what became of it.
         self._in_hand_s: float | None = None

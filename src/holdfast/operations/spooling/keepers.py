@@ -19,7 +19,7 @@ from holdfast.core.ids import DatasetId
 from holdfast.delivery.spool.cipher import load_key
 from holdfast.delivery.spool.spool import Spool
 from holdfast.host.disk import free_bytes
-from holdfast.model.following import Spooled
+from holdfast.model.following import GAPS_SHOWN, Spooled
 from holdfast.model.gaps import Gap
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.operations.spooling.keeper import Keeper
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 FOLDER, KEYS = "spool", "keys"
 DEFAULT_BYTES = 1 << 30
-_GAPS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Keepers:
     def missed(self, dataset: DatasetId, gaps: Sequence[Gap]) -> None:
         """A receiver has been told that it will never have these states."""
         with self._lock:
-            self._gaps.setdefault(dataset, deque(maxlen=_GAPS_SHOWN)).extendleft(gaps)
+            self._gaps.setdefault(dataset, deque(maxlen=GAPS_SHOWN)).extendleft(gaps)
 
     def gaps(self, dataset: DatasetId) -> tuple[Gap, ...]:
         """The newest of them, the newest first."""
