@@ -29,6 +29,7 @@ from holdfast.node.limits import Limits, load_limits
 from holdfast.node.small_news import NewsBeside, SmallNews
 from holdfast.node.state_holder import StateHolder
 from holdfast.node.worker_dial import Dialler
+from holdfast.operations.connecting import Connector
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.claims import Claims
 from holdfast.operations.following.follow_tools import FollowTools, LargeFile, SmallResult
@@ -40,7 +41,6 @@ from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
-from holdfast.operations.run_lanes import Connector
 from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, News
 from holdfast.operations.spooling.keepers import Keepers
@@ -224,9 +224,8 @@ class SourceFollowing:
             return True
         mine = [each for each in rules.deliveries if each.dataset == file.followed.rule.id and each.mode == "continuous"]
         what = Ahead(file.followed.rule, tuple(each for each in mine if each.id not in file.closed), file.path, file.is_closed)
-        connector = Connector(
-            Dialler(self._all.home, rules).deliver, rules.generation, self._all.clock, self.pool, waiting=self.keepers.waiting
-        )
+        dial, waiting = Dialler(self._all.home, rules).deliver, self.keepers.waiting
+        connector = Connector(dial, rules.generation, self._all.clock, self.pool, is_hasty=True, waiting=waiting)
         try:
             with self._all.holder.lease() as state, state.errors():
                 return self._ahead.go_on(what, state, connector, cancellation)

@@ -38,7 +38,7 @@ from holdfast.node.orders import OrderBook
 from holdfast.node.store_worker_repositories import Repositories
 from holdfast.node.worker_dial import Dialler
 from holdfast.node.worker_messages import Configure, EventNews, FromWorker, PointsMade
-from holdfast.operations.run_lanes import timetable_of
+from holdfast.operations.connecting import timetable_of
 from holdfast.repository.archiving.archive import ArchivedFrom
 from holdfast.wire.channel import Channel
 from holdfast.wire.data_messages import ActionState, DataMessage, DrillOutcome, Open, OpenArchive, OpenCopy, OpenRead

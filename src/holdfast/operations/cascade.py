@@ -24,7 +24,8 @@ from holdfast.model.jobs import Counters, Finding, Job, State, Task
 from holdfast.model.points import Point
 from holdfast.model.rules import Cascade, title_of
 from holdfast.model.subsets import epoch_of_part, line_of, part_of
-from holdfast.operations.run_lanes import Dial, bottleneck_of, open_session, shortfall, timetable_of
+from holdfast.operations.connecting import Dial, open_session, timetable_of
+from holdfast.operations.run_lanes import bottleneck_of, shortfall
 from holdfast.operations.run_plan import state_of
 from holdfast.operations.run_progress import LaneMeter
 from holdfast.operations.running import Cancellation, Delivered, Meter, News

@@ -19,7 +19,8 @@ from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.change import Amount, Commit
 from holdfast.model.jobs import Finding, Job, State, Task
 from holdfast.model.rules import DatasetRule, Delivery
-from holdfast.operations.run_lanes import CAPTURE_NEEDED, Connector, DatasetRun, Lane, connect_all, first_error, receiver_findings
+from holdfast.operations.connecting import Connector, connect_all
+from holdfast.operations.run_lanes import CAPTURE_NEEDED, DatasetRun, Lane, first_error, receiver_findings
 from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import CAPTURE, MAX_FINDINGS, answered, concerned, lowest_base, state_of
 from holdfast.operations.run_progress import RunProgress
@@ -94,9 +95,16 @@ class _Run:
     def _attempt(self) -> None:
         """Connect, capture, deliver. What one dataset or one receiver does wrong stays with it."""
         lanes = [lane for dataset in self._datasets if dataset.error is None for lane in dataset.lanes]
-        order, waiting = self._order, self._spools.waiting
+        order, tools = self._order, self._tools
         connector = Connector(
-            self._tools.dial, order.generation, self._tools.clock, self._tools.pool, order.adopt, order.is_by_hand, waiting
+            dial=tools.dial,
+            generation=order.generation,
+            clock=tools.clock,
+            pool=tools.pool,
+            adopt=order.adopt,
+            by_hand=order.is_by_hand,
+            is_hasty=order.is_in_no_list,
+            waiting=self._spools.waiting,
         )
         connect_all(lanes, connector, self._cancellation)
         self._settle_state()

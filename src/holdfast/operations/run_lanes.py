@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
 
 from holdfast.capture.state import CaptureState
-from holdfast.core.clock import Clock
-from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable, error_from, facts_of, waits_its_turn
-from holdfast.core.ids import ActionId, DatasetId, Epoch, NodeId
+from holdfast.core.errors import ErrorFacts, NotReachable, waits_its_turn
+from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult
-from holdfast.delivery.limit import Limit, Timetable
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.bottleneck import NOTHING_SPENT, SHORTEST_S, Bottleneck, Ends, LaneTimes, judge
 from holdfast.model.change import Acknowledgement, Begin, Commit, Cursor, Move
@@ -22,13 +19,7 @@ from holdfast.model.jobs import Counters, Finding, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, title_of
 from holdfast.operations.following.session_pool import Kept, SessionPool
 from holdfast.operations.run_plan import lowest_base
-from holdfast.operations.running import Cancellation
-from holdfast.wire.channel import Channel
-from holdfast.wire.data_messages import ActionState, Open
-
-Dial = Callable[[NodeId], Channel]
-
-_CONNECT_THREADS = 8
+from holdfast.wire.data_messages import ActionState
 
 CAPTURE_NEEDED = ErrorFacts(
     "capture-needed", "the capture state holds no finished run to catch up to", "a new run is made by itself", retryable=True
@@ -227,73 +218,6 @@ def shortfall(acknowledgement: Acknowledgement, target: Cursor | None) -> ErrorF
 
 def _stands_at(state: ActionState, commit: Commit) -> bool:
     return state.cursor is not None and state.cursor.epoch == commit.epoch and state.cursor.seq >= commit.seq
-
-
-def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cancellation) -> None:
-    """Opens a session for each lane. A receiver that cannot be reached, or refuses, is recorded in its lane; the others go on."""
-
-    def connect(lane: Lane) -> None:
-        try:
-            cancellation.check()
-            connector.connect(lane, cancellation)
-        except (HoldfastError, OSError) as error:
-            lane.error = facts_of(error)
-
-    if lanes:
-        with ThreadPoolExecutor(max_workers=min(_CONNECT_THREADS, len(lanes)), thread_name_prefix="connect") as pool:
-            list(pool.map(connect, lanes))
-    cancellation.check()
-
-
-@dataclass(frozen=True)
-class Connector:
-    """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`. `by_hand`: a
-    person asked for it, so that closed windows do not count. `waiting`: why a delivery is not to be connected now."""
-
-    dial: Dial
-    generation: int
-    clock: Clock
-    pool: SessionPool | None = None
-    adopt: bool = False
-    by_hand: bool = False
-    waiting: Callable[[str], ErrorFacts | None] = lambda _: None
-
-    def connect(self, lane: Lane, cancellation: Cancellation) -> None:
-        """Raises `WindowClosed` where the mover may send nothing now, and what keeps the receiver from being reached."""
-        timetable = timetable_of(lane.delivery, self.clock, by_hand=self.by_hand)
-        timetable.check()
-        if (error := self.waiting(lane.delivery.id)) is not None:
-            raise error_from(error)
-        kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
-        if kept is not None and (self.adopt or (self.by_hand and lane.delivery.windows)):
-            # It would say nothing of adopting, and heed windows that a person does not.
-            kept.session.close()
-        elif kept is not None:
-            cancellation.on_cancel(kept.session.close)
-            lane.session, lane.states, lane.opened_s = kept.session, kept.states, kept.opened_s
-            return
-        lane.opened_s = self.clock.monotonic_s()
-        lane.session = open_session(self.dial, lane.delivery, timetable, self.clock, cancellation)
-        opening = Open(dataset=lane.dataset, actions=lane.delivery.actions, generation=self.generation, adopt=self.adopt)
-        lane.states = {state.action: state for state in lane.session.open(opening)}
-
-
-def timetable_of(delivery: Delivery, clock: Clock, *, by_hand: bool = False) -> Timetable:
-    return Timetable(delivery.windows, delivery.limit_bytes_s, clock, by_hand=by_hand)
-
-
-def open_session(dial: Dial, delivery: Delivery, timetable: Timetable, clock: Clock, cancellation: Cancellation) -> DeliverySession:
-    """Dials and wraps; nothing is said yet. Cancelling closes the channel, which wakes whoever waits for it."""
-    channel = dial(delivery.receiver)
-    cancellation.on_cancel(channel.close)
-
-    def wait(seconds: float) -> None:
-        """A cancelled run sends no more: without the limit the rest would go in an instant, and be committed before the channel closes."""
-        cancellation.wait(seconds)
-        cancellation.check()
-
-    limit = Limit(timetable, clock=clock, wait=wait) if timetable.is_limiting else None
-    return DeliverySession(channel, compression=delivery.compression, limit=limit)
 
 
 def first_error(lanes: Sequence[Lane]) -> ErrorFacts | None:

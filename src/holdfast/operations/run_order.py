@@ -18,9 +18,9 @@ from holdfast.host.snapshots import NONE, Snapshots
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Job
 from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.operations.connecting import Dial
 from holdfast.operations.following.run_notes import Capturing, Steps
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import News
 from holdfast.operations.spooling.keepers import Keepers
 

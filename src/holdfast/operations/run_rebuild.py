@@ -10,7 +10,8 @@ from holdfast.core.ids import RepositoryId
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.rules import DatasetRule
-from holdfast.operations.run_lanes import Dial, Lane
+from holdfast.operations.connecting import Dial
+from holdfast.operations.run_lanes import Lane
 from holdfast.operations.running import Cancellation
 from holdfast.wire.data_messages import OpenRead
 

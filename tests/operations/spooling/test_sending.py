@@ -14,8 +14,8 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.errors import NotReachable, RepositoryLocked
 from holdfast.core.ids import ActionId, NodeId
 from holdfast.model.change import Acknowledgement, Commit
+from holdfast.operations.connecting import Dial
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.run_lanes import Dial
 from holdfast.operations.running import Delivered
 from holdfast.operations.spooling.keeper import CATCHING_UP, Keeper
 from holdfast.operations.spooling.sending import Sender, SendTools

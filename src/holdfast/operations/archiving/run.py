@@ -28,7 +28,7 @@ from holdfast.operations.archiving.book import ArchiveBook, Copied, Move
 from holdfast.operations.archiving.choosing import Recalled, all_lack, never_recalled, old_files
 from holdfast.operations.archiving.findings import aside, changed, database, in_use, no_stub, not_stored, several_names, stays, unreadable
 from holdfast.operations.archiving.letting_go import PRIVATE, Leaving, Outcome, let_go
-from holdfast.operations.run_lanes import Dial
+from holdfast.operations.connecting import Dial
 from holdfast.operations.running import Cancellation
 from holdfast.wire.data_messages import OpenArchive
 

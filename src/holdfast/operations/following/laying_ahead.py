@@ -26,8 +26,9 @@ from holdfast.core.ids import DatasetId
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.entry import walk_key
 from holdfast.model.rules import DatasetRule, Delivery
+from holdfast.operations.connecting import Connector
 from holdfast.operations.following.backlog import PORTION_BYTES
-from holdfast.operations.run_lanes import Connector, Lane
+from holdfast.operations.run_lanes import Lane
 from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)

@@ -21,8 +21,9 @@ from holdfast.delivery.spool.cipher import SpoolLost
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.model.change import Acknowledgement, Begin
 from holdfast.model.gaps import Gap, GapReason
+from holdfast.operations.connecting import Dial, open_session, opened, timetable_of
 from holdfast.operations.following.session_pool import Kept, SessionPool
-from holdfast.operations.run_lanes import Dial, open_session, shortfall, timetable_of
+from holdfast.operations.run_lanes import shortfall
 from holdfast.operations.run_plan import answered
 from holdfast.operations.running import Cancellation, Delivered
 from holdfast.operations.spooling.keeper import Keeper
@@ -163,10 +164,9 @@ class Sender:
 
     def _open(self, timetable: Timetable) -> Kept:
         delivery = self.keeper.delivery
-        opened_s = self.tools.clock.monotonic_s()
         session = open_session(self.tools.dial, delivery, timetable, self.tools.clock, self._cancellation)
         opening = Open(dataset=delivery.dataset, actions=delivery.actions, generation=self.tools.generation)
-        return Kept(session, {state.action: state for state in session.open(opening)}, opened_s, opened_s)
+        return opened(opening, session, self.tools.clock)
 
     def _send_all(self, kept: Kept) -> dict[ActionId, ActionState]:
         """Where the actions stand when nothing is left to send."""
