@@ -15,7 +15,7 @@ from holdfast.model.document import Classification
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
-from holdfast.operations.run_plan import LONG_SCAN, concerned, gaps_for, joined, lowest_base, marks_for, state_of
+from holdfast.operations.run_plan import LATE, LONG_SCAN, concerned, gaps_for, joined, lowest_base, marks_for, state_of
 
 
 class Counting:
@@ -130,3 +130,10 @@ def test_of_small_runs_only_one_that_heals_a_gap_looks_at_all() -> None:
     assert gaps_for(FOLLOWED, (), captured(ended)) == ()
     assert gaps_for(FOLLOWED, (healed,), captured(ended)) == (healed, gap(BEGAN, ended, GapReason.SCAN))
     assert gaps_for(FOLLOWED, (healed,), captured(BEGAN)) == (healed,)
+
+
+def test_a_late_look_is_a_gap_where_moments_are_kept() -> None:
+    due = BEGAN - LATE
+    assert gaps_for(FOLLOWED, (), captured(BEGAN), due) == (gap(due, BEGAN, GapReason.LATE),)
+    assert gaps_for(FOLLOWED, (), captured(BEGAN), due + timedelta(microseconds=1)) == ()
+    assert gaps_for(RULE, (), captured(BEGAN), due) == ()

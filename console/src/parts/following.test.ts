@@ -64,6 +64,7 @@ test("a gap says when, how long, where and why", () => {
   const gap = { path: "/srv/\u202Ea", since: "2026-11-26T11:00:00Z", until: "2026-11-26T11:00:00.2Z", reason: "restart" } as const;
   expect(gapSentence(gap)).toMatch(/^From 2026-11-26 \d\d:\d\d:00, for 1 s, changes below \/srv\/\\u\{202e\}a may have gone unseen: nobody watched/);
   expect(gapSentence({ ...gap, reason: "source-vanished" })).toMatch(/was kept by nobody: the source looked as if it was gone, and was refused\.$/);
+  expect(gapSentence({ ...gap, reason: "late" })).toMatch(/may have gone unseen: the node was busy with something else/);
   expect(gapSentence({ ...gap, reason: "scan" })).toMatch(/may be later than asked: all of it was looked at meanwhile/);
 });
 

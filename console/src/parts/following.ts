@@ -84,6 +84,7 @@ const REASONS: Record<GapReason, string> = {
   thinned: "a receiver was away and the room for waiting changes was full, so states between were left out",
   "source-vanished": "the source looked as if it was gone, and was refused",
   scan: "all of it was looked at meanwhile, and each file is as it was when it was read",
+  late: "the node was busy with something else, and of what changed more than once the last state is known",
 };
 
 export const reasonOf = (reason: GapReason): string => REASONS[reason] ?? reason;

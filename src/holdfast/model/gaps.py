@@ -13,7 +13,8 @@ class GapReason(str, Enum):
     `restart`: nobody watched. `not-watched`: this machine cannot watch there, changes are found by scans. `thinned`: changes were seen
     and sent, but states between them were dropped because a receiver was away and the spool full. `source-vanished`: the source was
     refused, since it looked as if it was gone, and what it was meanwhile was kept by nobody. `scan`: all of it was looked at, which takes
-    its time, and a file is as it was when it was read: of a moment in that span it may be later."""
+    its time, and a file is as it was when it was read: of a moment in that span it may be later. `late`: what changed was looked at long
+    after its time, since the node was busy with something else; of what changed more than once the last state is known."""
 
     OVERFLOW = "overflow"
     MOUNT = "mount"
@@ -23,6 +24,7 @@ class GapReason(str, Enum):
     THINNED = "thinned"
     VANISHED = "source-vanished"
     SCAN = "scan"
+    LATE = "late"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 Glossary
 --------
 run        datasets captured in one walk and delivered to all their receivers (`run.run_datasets`); due operations become marks
-lane       one delivery within a run: its session, where its actions stand, how it ended (`run_lanes`)
+lane       one delivery within a run: its session, where its actions stand, how it ended (`run_lanes`); connecting it (`connecting`)
 catch-up   a run without a scan: those who are behind get the newest finished commit
 cascade    a repository's points delivered to another receiver (`cascade`)
 restore    a plan of steps made of a point, then carried out (`restore`, `restore_planning`, `restore_plan`, `restore_writing`)

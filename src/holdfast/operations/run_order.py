@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from holdfast.capture.comparison import Compared
 from holdfast.capture.ports import CaptureResult, Moved, Place
@@ -34,13 +35,14 @@ SnapshotTaker = Callable[[Sequence[bytes]], Snapshots]
 
 @dataclass(frozen=True, kw_only=True)
 class SmallRun:
-    """Of a run that looks only at some places: those, the moves among them, and the gaps it heals, by dataset. `closed`: deliveries that
-    take no part, since their movers' windows are closed."""
+    """Of a run that looks only at some places: those, the moves among them, and by dataset the gaps it heals and since when it is `due`.
+    `closed`: deliveries that take no part, since their movers' windows are closed."""
 
     places: tuple[Place, ...]
     moves: tuple[Moved, ...] = ()
     gaps: Mapping[DatasetId, tuple[Gap, ...]] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
+    due: Mapping[DatasetId, datetime] = field(default_factory=dict)
 
 
 More = Callable[[Callable[[], bool]], SmallRun | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -22,6 +22,8 @@ MAX_FINDINGS = 1_000
 CAPTURE = "capture"
 # A look at all that is shorter is of one moment, as people see it.
 LONG_SCAN = timedelta(seconds=5)
+# A file that is written all the time is looked at as seldom.
+LATE = timedelta(seconds=5)
 
 
 def lowest_base(bases: Iterable[int | None]) -> int | None:
@@ -54,16 +56,19 @@ def looks_at_all(healed: tuple[Gap, ...] | None) -> bool:
     return healed is None or bool(healed)
 
 
-def gaps_for(rule: DatasetRule, healed: tuple[Gap, ...] | None, captured: CaptureResult) -> tuple[Gap, ...]:
+def gaps_for(rule: DatasetRule, healed: tuple[Gap, ...] | None, captured: CaptureResult, due: datetime | None = None) -> tuple[Gap, ...]:
     """Of the commit of a run that healed these, None = that was a scan. Where moments are kept and all was looked at for long that is a
-    gap, too: the commit bears the time at which the look began, and is shown for moments before some of it was read."""
-    told, until = healed or (), captured.read_until
-    if until is None or not looks_at_all(healed) or until - captured.captured_at < LONG_SCAN:
-        return told
+    gap, too: the commit bears the time at which the look began, and is shown for moments before some of it was read. So is the time
+    since the run was `due`, if it is long: nobody looked."""
+    told, at, until = healed or (), captured.captured_at, captured.read_until
     if not any(SPECS[operation.kind].keeps_moments for operation in rule.operations):
         return told
-    paths = (os.fsencode(path) for path in rule.classification.paths)
-    return (*told, *(Gap(path=path, since=captured.captured_at, until=until, reason=GapReason.SCAN) for path in paths))
+    paths = [os.fsencode(path) for path in rule.classification.paths]
+    if due is not None and at - due >= LATE:
+        told = (*told, *(Gap(path=path, since=due, until=at, reason=GapReason.LATE) for path in paths))
+    if until is not None and looks_at_all(healed) and until - at >= LONG_SCAN:
+        told = (*told, *(Gap(path=path, since=at, until=until, reason=GapReason.SCAN) for path in paths))
+    return told
 
 
 def concerned(delivery: Delivery, action: ActionId, due: Sequence[str]) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ class Sending:
         self._sent: Mapping[DatasetId, Commit] = {}
         # Delivery ids of which it is known how they ended.
         self._settled: set[str] = set()
+        self._due = {} if order.small is None else order.small.due
         self.captured: CaptureResult | None = None
         self.capture_s = 0.0
         self.is_empty = False
@@ -102,6 +103,7 @@ class Sending:
                 yield replace(request, places=stage.places, moves=stage.moves)
             more = self._more()
             stages = () if more is None else parts_of(more)
+            self._due = self._due if more is None else more.due
 
     def _more(self) -> SmallRun | None:
         """While all is well: who was left out, or did not take something, is told of this run's places only. As long as receivers have
@@ -238,7 +240,7 @@ class Sending:
             warnings=totals.warnings,
             zone=self._tools.zone,
             continuous=small is not None,
-            gaps=gaps_for(dataset.rule, healed, captured),
+            gaps=gaps_for(dataset.rule, healed, captured, self._due.get(dataset.rule.id)),
             scanned=captured.run if looks_at_all(healed) else self._scanned_before(dataset.rule.id, epoch),
         )
         self._tools.state.finish(dataset.commit)

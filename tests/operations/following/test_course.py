@@ -16,7 +16,7 @@ from holdfast.model.following import FollowState
 from holdfast.model.gaps import Gap as Told
 from holdfast.model.gaps import GapReason
 from holdfast.model.rules import DatasetRule
-from holdfast.operations.following.backlog import Work
+from holdfast.operations.following.backlog import SETTLE_S, Work
 from holdfast.operations.following.course import Course
 from holdfast.operations.following.plan import Followed
 from holdfast.testing.virtual_clock import VirtualClock
@@ -132,3 +132,45 @@ def test_a_clock_that_was_set_back_leaves_a_gap_all_the_same(course: Course) -> 
     course.look_at_all(NOW_NS, ns_of(START), 0.0)
     (gap,) = course.take(1.0).gaps
     assert (ns_of(gap.since), ns_of(gap.until)) == (ns_of(START), NOW_NS)
+
+
+def due_at(course: Course, clock: VirtualClock) -> float | None:
+    """Since when what is taken now is due, seconds from the start."""
+    work = course.take(clock.monotonic_s())
+    return None if work.due_ns is None else round((work.due_ns - ns_of(START)) / 1e9, 6)
+
+
+def test_what_is_taken_is_due_since_it_had_settled(course: Course, clock: VirtualClock) -> None:
+    began_s = clock.monotonic_s()
+    course.hear(LETTER, began_s)
+    clock.advance(9.0)
+    assert due_at(course, clock) == SETTLE_S
+    course.done(clock.monotonic_s())
+    assert due_at(course, clock) is None
+
+
+def test_a_gap_is_due_since_it_is_known(course: Course, clock: VirtualClock) -> None:
+    clock.advance(3.0)
+    course.hear(Batch(gaps=(Gap(path=b"/data", since_ns=1, until_ns=2, reason=Reason.OVERFLOW),)), clock.monotonic_s())
+    clock.advance(6.0)
+    assert due_at(course, clock) == 3.0
+
+
+def test_what_was_put_off_or_is_the_rest_of_more_is_not_late(course: Course, clock: VirtualClock) -> None:
+    course.look_later(b"/data/image", clock.monotonic_s() + 100)
+    clock.advance(100.0)
+    assert due_at(course, clock) == 100.0
+    course.done(clock.monotonic_s())
+    course.hear(Batch(names=tuple(Dirty(b"/data/%d" % number, what=Aspect.CLOSED) for number in range(50_001))), clock.monotonic_s())
+    for second in (110, 120):
+        clock.advance(10.0)
+        assert due_at(course, clock) == {110: 100.1, 120: 110.0}[second]
+        course.done(clock.monotonic_s())
+
+
+def test_what_could_not_be_done_is_late_until_it_is(course: Course, clock: VirtualClock) -> None:
+    course.hear(LETTER, clock.monotonic_s())
+    for _ in range(2):
+        clock.advance(10.0)
+        course.undone(course.take(clock.monotonic_s()), None, clock.monotonic_s())
+    assert due_at(course, clock) == 0.0

@@ -35,7 +35,7 @@ MOST_NAMES = 200_000
 @dataclass(frozen=True)
 class Work:
     """What one small run has to do. `inodes`: files that have other names, whose places only the state knows. `since_s`: when the oldest of
-    it became known. `closed`: names that a writer has closed."""
+    it became known. `closed`: names that a writer has closed. `due_ns`: since when it could have been looked at, ns since 1970."""
 
     places: tuple[Place, ...] = ()
     moves: tuple[Moved, ...] = ()
@@ -43,6 +43,7 @@ class Work:
     inodes: frozenset[int] = frozenset()
     since_s: float = 0.0
     closed: frozenset[bytes] = frozenset()
+    due_ns: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.places or self.moves or self.gaps or self.inodes)

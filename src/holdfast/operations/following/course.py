@@ -49,6 +49,8 @@ class Course:
         self._open_gaps: list[Gap] = []
         self._gaps: deque[Gap] = deque(maxlen=GAPS_SHOWN)
         self._began_s = 0.0
+        # When work was taken last, and when that of which it is known that it was looked at.
+        self._taken_s = self._looked_s = 0.0
         # Since when the work that was taken is known, until it is told what became of it.
         self._in_hand_s: float | None = None
         # Since when what changed is kept by nobody, because the source is refused.
@@ -158,10 +160,20 @@ class Course:
             self._blind_at_s = now_s + BLIND_S
         self._began_s = now_s
         since_ns = self._refused_ns
-        work = self.backlog.take(now_s, everything=everything) if since_ns is None else self._take_refused(since_ns, now_s)
+        work = self._take(now_s, everything=everything) if since_ns is None else self._take_refused(since_ns, now_s)
         self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
         self._in_hand_s = work.since_s if work else None
         return work
+
+    def _take(self, now_s: float, *, everything: bool = False) -> Work:
+        """Who comes late for it is late since it was due; for what is left of an earlier portion, since that was taken."""
+        at_s, oldest_s = self.backlog.next_s(), self.backlog.oldest_s
+        self._taken_s = now_s
+        work = self.backlog.take(now_s, everything=everything)
+        if at_s is None or oldest_s is None:
+            return work
+        late_s = now_s - max(at_s, oldest_s, self._looked_s)
+        return replace(work, due_ns=self._clock.now_ns() - int(late_s * 1e9))
 
     def _take_refused(self, since_ns: int, now_s: float) -> Work:
         """All there is: once it is captured the time in which the source was refused has an end, and is a gap."""
@@ -179,7 +191,8 @@ class Course:
 
     def take_more(self, now_s: float) -> Work:
         """More of what is due, besides what was taken before and is not told of yet."""
-        work = self.backlog.take(now_s)
+        self._looked_s = self._taken_s
+        work = self._take(now_s)
         if work:
             self._in_hand_s = work.since_s if self._in_hand_s is None else min(work.since_s, self._in_hand_s)
         return work
@@ -265,6 +278,7 @@ class Course:
     def _heal(self) -> None:
         """What there is now is known: gaps have an end, and versions from before it may be missing for ever."""
         self._in_hand_s = None
+        self._looked_s = self._taken_s
         self._gaps.extendleft(gaps_by_dataset((self.followed,), self._open_gaps).get(self.followed.rule.id, ()))
         self._open_gaps.clear()
         self._refused_ns = None

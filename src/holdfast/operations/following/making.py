@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Condition
 
+from holdfast.core.clock import utc
 from holdfast.core.ids import DatasetId
 from holdfast.operations.following.backlog import BURST_NAMES, Work
 from holdfast.operations.following.course import Course, size_bytes_of
@@ -70,7 +71,12 @@ class Making:
         small = small_of([course.followed for course in due], without_large(work, put_off), links, closed)
         # Each has its own: what is one for a dataset need be none for another that shares its paths.
         gaps = [gaps_by_dataset((course.followed,), works[course.followed.rule.id].gaps) for course in due]
-        return replace(small, gaps={dataset: found for each in gaps for dataset, found in each.items()})
+        due_ns = {course.followed.rule.id: works[course.followed.rule.id].due_ns for course in due}
+        return replace(
+            small,
+            gaps={dataset: found for each in gaps for dataset, found in each.items()},
+            due={dataset: utc(at_ns) for dataset, at_ns in due_ns.items() if at_ns is not None},
+        )
 
     def more(self, taken: Sequence[Course], works: Works, is_alone: Callable[[], bool]) -> More:
         """For a run of these. `is_alone` brings the courses up to now, and says whether no other dataset has anything to do; what is given

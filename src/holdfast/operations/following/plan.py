@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from holdfast.capture.ports import Place
+from holdfast.core.clock import utc
 from holdfast.core.errors import UnknownName, UsageError
 from holdfast.core.ids import DatasetId
 from holdfast.model.entry import is_below
@@ -122,6 +123,7 @@ def part_for(roots: Iterable[bytes], work: Work) -> Work:
         gaps=tuple(gap for gap in work.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
         since_s=work.since_s,
         closed=work.closed,
+        due_ns=work.due_ns,
     )
 
 
@@ -146,7 +148,8 @@ def without_large(work: Work, put_off: Iterable[bytes]) -> Work:
 def small_of(datasets: Sequence[Followed], work: Work, links: Iterable[bytes], closed: frozenset[str] = frozenset()) -> SmallRun:
     """The run of this work. `links`: further names of its files. `closed`: deliveries that take no part."""
     places = joined([work, Work(places=tuple(Place(path) for path in links))]).places
-    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps), closed=closed)
+    due = {} if work.due_ns is None else dict.fromkeys((each.rule.id for each in datasets), utc(work.due_ns))
+    return SmallRun(places=places, moves=work.moves, gaps=gaps_by_dataset(datasets, work.gaps), closed=closed, due=due)
 
 
 def joined(works: Sequence[Work]) -> Work:
@@ -164,6 +167,7 @@ def joined(works: Sequence[Work]) -> Work:
         inodes=frozenset().union(*(work.inodes for work in works)),
         since_s=min((work.since_s for work in works), default=0.0),
         closed=frozenset().union(*(work.closed for work in works)),
+        due_ns=min((work.due_ns for work in works if work.due_ns is not None), default=None),
     )
 
 
