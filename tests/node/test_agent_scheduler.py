@@ -466,6 +466,21 @@ def test_a_clock_set_back_does_not_stop_protection(world: World) -> None:
     assert world.protection().overdue
 
 
+def test_a_clock_set_back_does_not_stop_what_never_ran_nor_what_is_tried_again(world: World) -> None:
+    """Rules that came while the clock was days ahead, and a receiver that went away then."""
+    world.clock.set_wall(START + timedelta(days=30))
+    world.scheduler.recover()
+    world.scheduler.set_rules(source_rules())
+    world.clock.set_wall(START)
+    world.pass_time(2)
+    (run,) = world.runs()
+    world.clock.set_wall(START + timedelta(minutes=50))
+    world.finish(run, AWAY)
+    world.clock.set_wall(START)
+    world.pass_time(2)
+    assert [run.catch_up for run in world.runs()] == [False, True]
+
+
 def test_what_was_killed_and_is_at_work_again_is_no_failure_unless_it_dies_of_it(world: World) -> None:
     died = ErrorFacts("worker-died", "killed", "", True)
     world.begin(source_rules())

@@ -112,3 +112,13 @@ def test_a_denser_plan_counts_from_now_on_and_none_ends_them(desk: Desk) -> None
     desk.clock.advance(WEEK_S)
     assert desk.planned() == []
     assert desk.schedule.next_wake() is None
+
+
+def test_a_clock_that_was_years_ahead_keeps_none_waiting(desk: Desk) -> None:
+    desk.clock.set_wall(datetime(2031, 1, 1, tzinfo=UTC))
+    assert len(desk.planned()) == 1
+    desk.end(State.SUCCEEDED)
+    desk.clock.set_wall(datetime(2026, 1, 1, tzinfo=UTC))
+    assert desk.planned() == []
+    desk.clock.advance(WEEK_S)
+    assert len(desk.planned()) == 1

@@ -159,3 +159,16 @@ def test_a_node_that_was_off_in_the_window_waits_for_the_next_one(desk: Desk) ->
     desk.clock.set_wall(datetime(2026, 1, 11, 7, 0, tzinfo=UTC))
     assert desk.planned() == []
     assert desk.keeping.next_wake() == datetime(2026, 1, 18, 2, 0, tzinfo=UTC)
+
+
+def test_a_clock_that_was_years_ahead_keeps_no_prune_waiting(desk: Desk) -> None:
+    desk.clock.set_wall(datetime(2031, 1, 1, tzinfo=UTC))
+    desk.keeping.set_rules(rules_with(MAIN, msgspec.structs.replace(MAIN, id=RepositoryId("d" * 32))))
+    desk.clock.advance(WEEK_S)
+    assert len(desk.planned()) == 2
+    desk.clock.set_wall(datetime(2026, 1, 1, tzinfo=UTC))
+    for live in desk.book.live:
+        desk.book.update(desk.book.end(live.job, State.SUCCEEDED, None))
+    assert desk.planned() == []
+    desk.clock.advance(WEEK_S)
+    assert len(desk.planned()) == 2

@@ -55,16 +55,20 @@ class DrillSchedule:
                     key = (action.repository, receive.dataset)
                     self._plans[key] = action.drill
                     self._titles[key] = (repositories[action.repository], receive.label)
+        self._bound_waits()
+
+    def _bound_waits(self) -> None:
+        """No turn is further ahead than a span: a plan that was made denser, or a clock that was set back, counts from now on."""
         now_ns = self._clock.now_ns()
         for key, plan in self._plans.items():
             every_ns = _every_ns(plan)
             known_ns = self._due_ns.get(_row(key))
-            # A plan that was made denser counts from now on, not from its next turn on.
             if known_ns is None or known_ns > now_ns + every_ns:
                 self._put(key, now_ns + min(every_ns, FIRST_NS if known_ns is None else every_ns))
 
     def plan(self) -> None:
         """Queue what is due, unless one of the same waits or runs."""
+        self._bound_waits()
         now_ns = self._clock.now_ns()
         for key, plan in self._plans.items():
             if self._due_ns[_row(key)] <= now_ns and not self._is_live(key):

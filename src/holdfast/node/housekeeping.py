@@ -46,6 +46,9 @@ class Housekeeping:
         now_ns = self._clock.now_ns()
         for repository in self._repositories:
             for kind in EVERY_NS:
+                if self._done_ns[repository.id, kind.__name__] > now_ns:
+                    # The clock was set back since: a span from now on, or it would be missed for as long as the clock was ahead.
+                    self._note(repository.id, kind, now_ns)
                 due_ns = self._due_ns(repository, kind)
                 if due_ns is not None and due_ns <= now_ns and not self._is_live(repository, kind):
                     self._note(repository.id, kind, now_ns)

@@ -38,7 +38,13 @@ def row_due_at(rule: OperationRule, row: ProtectionRow, now: datetime) -> dateti
     due = due_at(rule, last, now, since=utc(row.since_ns), share=share_of(row.dataset))
     if due is None or row.attempted_ns is not None:
         return due
-    return max(due, utc(row.since_ns) + timedelta(seconds=SETTLE_S))
+    return max(due, _settled_at(row, now))
+
+
+def _settled_at(row: ProtectionRow, now: datetime) -> datetime:
+    """When the rules of this row have been in force for long enough to begin; `now` where the clock was set back since they came."""
+    since = utc(row.since_ns)
+    return now if since > now else since + timedelta(seconds=SETTLE_S)
 
 
 def due_operations(
@@ -53,7 +59,7 @@ def due_operations(
         rule = None if promise.cascade else known.get((dataset, promise.operation))
         if row is None or rule is None:
             continue
-        wanted = row_due_at(rule, row, now) if has_schedule(rule) else _first_due(promise, rule, row)
+        wanted = row_due_at(rule, row, now) if has_schedule(rule) else _first_due(promise, rule, row, now)
         due = _opened(promise.delivery, wanted, now)
         name = (dataset, promise.operation)
         if due is not None and (name not in found or due < found[name]):
@@ -66,11 +72,11 @@ def _opened(delivery: Delivery, due: datetime | None, now: datetime) -> datetime
     return due if due is None or not delivery.windows else opens_at(delivery.windows, max(due, now))
 
 
-def _first_due(promise: Promise, rule: OperationRule, row: ProtectionRow) -> datetime | None:
+def _first_due(promise: Promise, rule: OperationRule, row: ProtectionRow, now: datetime) -> datetime | None:
     """What is followed begins with a scan of everything, once."""
     if promise.delivery.mode != "continuous" or rule.after or row.attempted_ns is not None:
         return None
-    return utc(row.since_ns) + timedelta(seconds=SETTLE_S)
+    return _settled_at(row, now)
 
 
 def reconcile(
@@ -105,7 +111,7 @@ def judge(
         subject = promise.cascade or promise.delivery.dataset
         closed_until, waits = _closed(promise.delivery, row, now)
         state, retry = _state(row, busy.states.get(subject)), busy.retries.get(subject)
-        first = _first_due(promise, rule, row) if rule is not None and not has_schedule(rule) else None
+        first = _first_due(promise, rule, row, now) if rule is not None and not has_schedule(rule) else None
         is_due = any(due is not None and due <= now for due in (wanted, first))
         waits = waits or (closed_until is not None and (state is State.QUEUED or is_due))
         shown = _state(row, None) if waits and state is State.QUEUED else state

@@ -127,8 +127,14 @@ class Retries:
             del self._entries[subject]
 
     def due(self, now_ns: int, busy: set[str]) -> tuple[Retry, ...]:
-        """Those whose time has come and whose subject is not busy."""
-        return tuple(retry for retry in self._entries.values() if retry.next_ns <= now_ns and retry.subject not in busy)
+        """Those whose time has come and whose subject is not busy. Further ahead than the longest wait is only what was noted before the
+        clock was set back: how long it still had to wait is not known."""
+        latest_ns = now_ns + int(BACK_OFF_S[-1] * 1_000_000_000)
+        return tuple(
+            retry
+            for retry in self._entries.values()
+            if (retry.next_ns <= now_ns or (retry.next_ns > latest_ns and not retry.not_before_ns)) and retry.subject not in busy
+        )
 
     def next_ns(self, busy: set[str]) -> int | None:
         return min((retry.next_ns for retry in self._entries.values() if retry.subject not in busy), default=None)
