@@ -72,3 +72,15 @@ def test_what_a_kill_leaves_in_the_scratch_is_gone_after_the_next_start(office: 
     office.kill("vault")
     office.restart("vault")
     eventually(lambda: not left.exists(), "the scratch is swept")
+
+
+def test_a_drill_says_which_repositories_were_not_asked(office: World) -> None:
+    """Where the owner of one does not answer it is told, and where nobody does it is an error: it ended without a word."""
+    assert "nothing of files1/documents is stored yet" in office.run("drill", "files1/documents", expect=2).stderr
+    delivered(office)
+    office.stop("dr")
+    tried = office.run("drill", "files1/documents", expect=3)
+    assert "main: succeeded" in tried.stdout
+    assert "not asked: repository offsite on dr" in tried.stderr
+    office.stop("vault")
+    assert "no repository that answers has anything of files1/documents" in office.run("drill", "files1/documents", expect=4).stderr

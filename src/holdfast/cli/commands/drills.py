@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands.look import RepositoryOption, exit_for_unreachable
+from holdfast.cli.commands.look import RepositoryOption, exit_for_unreachable, is_anyone_silent
 from holdfast.cli.commands.repository_care import print_reports
 from holdfast.cli.datasets import refuse_unknown_dataset
 from holdfast.cli.home import resolve_home
@@ -17,6 +17,7 @@ from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.clock import SystemClock, now
+from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_duration
 
 
@@ -44,12 +45,15 @@ def drill(
     task = Drill(dataset=dataset, sample=sample, point=point)
     away = "" if not on else f"a drill on {on} is ordered by the Master, and it cannot be reached"
     body = {"dataset": dataset, "sample": sample, "point": point, "on": on}
-    jobs = [job for name in _repositories_with(place, dataset, repository) for job in do_task(place, name, task, body, only_master=away)]
+    answer = {} if repository else _points_of(place, dataset)
+    names = [repository] if repository else sorted({point["repository"] for point in answer["points"]})
+    jobs = [job for name in names for job in do_task(place, name, task, body, only_master=away)]
     if as_json:
         print_json(jobs)
     else:
         print_reports(jobs)
-    raise typer.Exit(max(map(_exit_code, jobs), default=exit_codes.FAILED))
+    left_out = exit_codes.WARNINGS if is_anyone_silent(answer) else exit_codes.OK
+    raise typer.Exit(max(left_out, *map(_exit_code, jobs)))
 
 
 def drills(repository: RepositoryOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -117,21 +121,21 @@ def _exit_code(job: dict[str, Any]) -> int:
     return exit_codes.WARNINGS if error.get("code") == "repository-damaged" else exit_codes.exit_code_of_job(job)
 
 
-def _repositories_with(place: Path, dataset: str, repository: str) -> list[str]:
-    """The names of those that hold something of the dataset."""
+def _points_of(place: Path, dataset: str) -> dict[str, Any]:
+    """What the owners that answer hold of the dataset, and who does not answer. Raises `UnknownName` or `NotReachable` if it is nothing."""
     from holdfast.model.moments import AskMoment
 
-    if repository:
-        return [repository]
     answer: dict[str, Any] = through_master_or_agent(
         place,
         lambda client: client.get("/points", dataset=dataset),
         lambda home: plain(ask_agent(home, AskMoment(dataset=dataset))),
     )
-    names = sorted({point["repository"] for point in answer["points"]})
-    if not names:
+    if not answer["points"]:
         refuse_unknown_dataset(place, dataset)
-    return names
+        if is_anyone_silent(answer):
+            raise NotReachable(f"no repository that answers has anything of {dataset}", hint="try again when the others answer")
+        raise UnknownName(f"nothing of {dataset} is stored yet", hint="`holdfast trigger FLOW` stores it")
+    return answer
 
 
 def _drills_here(place: Path) -> dict[str, Any]:

@@ -371,8 +371,13 @@ def _print_job(record: dict[str, Any]) -> None:
 
 
 def exit_for_unreachable(answer: dict[str, Any]) -> None:
+    if is_anyone_silent(answer):
+        raise typer.Exit(exit_codes.WARNINGS)
+
+
+def is_anyone_silent(answer: dict[str, Any]) -> bool:
+    """Whether there is an owner that did not answer; each is told."""
     silent = answer.get("unreachable") or []
     for entry in silent:
         note(f"not asked: repository {entry.get('repository') or '?'} on {entry.get('node') or '?'}: {entry['error']['message']}")
-    if silent:
-        raise typer.Exit(exit_codes.WARNINGS)
+    return bool(silent)
