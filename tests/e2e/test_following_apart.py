@@ -103,3 +103,63 @@ def test_a_dead_line_is_noticed_and_the_mirror_is_equal_soon_after(tmp_path: Pat
 @pytest.mark.timeout(600)
 def test_a_line_that_is_dead_for_a_minute(tmp_path: Path) -> None:
     part(tmp_path, 60)
+
+
+_TWO = """\
+environment: test
+nodes: {{files1: {{}}, vault: {{}}, dr: {{}}}}
+repositories:
+  near: {{node: dr, location: {folder}/disk/near}}
+  far: {{node: vault, location: {folder}/disk/far}}
+policies:
+  one: {{classification: {{paths: [{folder}/one]}}, operations: {{cdp: {{within: 24h}}}}}}
+  two: {{classification: {{paths: [{folder}/two]}}, operations: {{cdp: {{within: 24h}}}}}}
+flows:
+  office:
+    vertices:
+      files: {{node: files1, policies: [one, two]}}
+      near: {{repository: near}}
+      far: {{repository: far}}
+    movers:
+      - {{from: files, to: near, carries: [one/cdp]}}
+      - {{from: files, to: far, carries: [two/cdp]}}
+"""
+
+
+def test_what_comes_and_goes_while_another_receiver_is_silent_is_in_a_moment_or_in_a_gap(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "letter").write_text(name)
+    with world_in(tmp_path, "files1", "vault", "dr") as world:
+        world.apply(_TWO.format(folder=tmp_path), "office")
+        eventually(lambda: states(world) == ["following"] * 2, "both are followed")
+        port = port_of(world, "vault")
+        world.kill("files1")
+        with silence(port):
+            world.restart("files1")
+            (tmp_path / "two" / "letter").write_text("for who does not answer")
+            brief = tmp_path / "one" / "brief"
+            brief.write_text("there for a while")
+            came = datetime.now(UTC)
+            eventually(lambda: (datetime.now(UTC) - came).total_seconds() > 5, "five seconds have gone")
+            brief.unlink()
+            went = datetime.now(UTC)
+            eventually(lambda: not below(world, "now", "brief") and below(world, "now", "letter"), "it is gone", 60)
+            asked = world.json("moments", "files1/one")
+            gaps = [each for each in asked["gaps"] if parsed(each["since"]) < went and parsed(each["until"]) > came]
+            kept = [each["time"] for each in asked["moments"] if came < parsed(each["time"]) < went and below(world, each["time"], "brief")]
+            assert kept or gaps, asked
+        eventually(lambda: states(world) == ["following"] * 2, "both are followed again")
+
+
+def states(world: World) -> list[str]:
+    return [each["state"] for each in world.client.get("/status")["following"]]
+
+
+def below(world: World, time: str, name: str) -> bool:
+    done = world.run("ls", "--dataset", "files1/one", "--at", time, str(world.folder / "one"), expect=None)
+    return name in done.stdout
+
+
+def parsed(text: str) -> datetime:
+    return datetime.fromisoformat(text)
