@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +45,10 @@ class Book:
     ready: bool = True
     runs: list[SmallRun] = field(default_factory=list)
     endings: list[SmallResult] = field(default_factory=list)
+    goes_on: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.goes_on.set()
 
     def is_ready(self, dataset: DatasetId) -> bool:
         return self.ready
@@ -56,6 +61,7 @@ class Book:
 
     def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
         self.runs.append(small)
+        assert self.goes_on.wait(60)
         return self.endings.pop(0) if self.endings else SmallResult(result(), {})
 
     def looked_at(self, path: Path) -> bool:
@@ -120,6 +126,21 @@ def test_what_happens_is_run_and_told(scene: Scene, following: Follower) -> None
     wait_for(lambda: scene.state is FollowState.FOLLOWING)
     assert scene.told[-1].means
     assert not scene.told[-1].gaps
+
+
+def test_what_waits_is_told_while_a_run_takes_its_time(scene: Scene, following: Follower) -> None:
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    before = len(scene.book.runs)
+    scene.book.goes_on.clear()
+    try:
+        (scene.data / "letter").write_bytes(b"dear")
+        wait_for(lambda: len(scene.book.runs) > before)
+        (scene.data / "other").write_bytes(b"sir")
+        told = wait_for(lambda: next((each for each in scene.told if each.pending and each.pending_since is not None), None))
+        assert told.pending_bytes == 3
+    finally:
+        scene.book.goes_on.set()
+    wait_for(lambda: not scene.told[-1].pending)
 
 
 def test_the_first_scan_makes_it_followed_though_nothing_changes(scene: Scene) -> None:

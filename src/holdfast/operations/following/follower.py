@@ -23,6 +23,7 @@ from holdfast.operations.following.follow_tools import FollowTools, LargeFile, S
 from holdfast.operations.following.lookout import Lookout
 from holdfast.operations.following.making import Making, Works
 from holdfast.operations.following.plan import Followed, common_cuts, concerns, joined, part_for, real_roots
+from holdfast.operations.following.reporting import Reporting
 from holdfast.operations.following.rest import Rest
 from holdfast.operations.run_order import SmallRun
 from holdfast.operations.running import Cancellation
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 OPEN_FILES_S = 5.0
 REOPEN_S = 60.0
-REPORT_S = 1.0
 _REMEMBER_S = 5.0
 _CATCH_UP_S = 5.0
 _OPENED_S = 30.0
@@ -53,8 +53,8 @@ class Follower:
         self._making, self._rest = Making(tools, self._changed), Rest()
         self._cancellation = Cancellation()
         self._closing = False
-        self._reopen_at_s = self._report_at_s = self._remember_at_s = self._suspects_at_s = 0.0
-        self._told: tuple[Following, ...] = ()
+        self._reopen_at_s = self._remember_at_s = self._suspects_at_s = 0.0
+        self._reporting = Reporting(tools, self._following)
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._thread.start()
 
@@ -69,6 +69,7 @@ class Follower:
             self._cancellation.cancel()
             self._changed.notify_all()
         self._thread.join()
+        self._reporting.close()
         self._remember_at_s = 0.0
         self._remember()
         self._tools.record.settle()
@@ -165,9 +166,7 @@ class Follower:
         self._look_at_open_files()
         self._work()
         self._tools.pool.close_idle()
-        self._tools.source.idle()
         self._remember()
-        self._report()
         with self._changed:
             nap_s = self._nap_s()
             if nap_s > 0:
@@ -371,18 +370,10 @@ class Follower:
         self._remember_at_s = now_s + _REMEMBER_S
         self._tools.record.write(seen)
 
-    def _report(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s < self._report_at_s:
-            return
-        self._report_at_s = now_s + REPORT_S
+    def _following(self) -> list[Following]:
         with self._changed:
-            coverage = self._lookout.coverage if self._lookout is not None else ()
-            told = [course.told(coverage, self._clock.now_ns(), now_s) for course in self._courses.values()]
-        found = tuple(map(self._tools.spooled, told))
-        if found != self._told:
-            self._told = found
-            self._tools.tell(found)
+            coverage, now_s = self._lookout.coverage if self._lookout is not None else (), self._clock.monotonic_s()
+            return [course.told(coverage, self._clock.now_ns(), now_s) for course in self._courses.values()]
 
 
 def _request(roots: tuple[bytes, ...], followed: tuple[Followed, ...], only: Means | None) -> WatchRequest | None:
