@@ -15,7 +15,7 @@ import pytest
 
 from holdfast.capture.reader import RACY_NS
 from holdfast.model.archive_questions import ArchivePlanned, ArchiveTold, AskArchive, AskArchiveHold, AskArchivePlan, PlannedArchive
-from holdfast.model.archiving import parse_stub
+from holdfast.model.archiving import ToArchive, Verdict, parse_stub
 from holdfast.model.jobs import Job, Severity, State
 from holdfast.model.moments import archive_of
 from holdfast.model.questions import Failed
@@ -303,6 +303,31 @@ def test_a_byte_that_changes_between_the_owners_word_and_the_removal_stays(scene
     assert_good(scene.run())
     assert text.is_symlink()
     assert (scene.copy / "text").read_bytes().startswith(b"The same")
+
+
+def test_a_folder_that_goes_between_the_owners_word_and_the_removal_keeps_no_other_file(
+    scene: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(scene.source / "odd")
+    archiving(scene, ArchiveRule(older_than_s=YEAR_S, leave="nothing"))
+    before = old_files(scene.source)
+    folder = next(path.parent for path in before if path.parent != scene.source)
+    away = scene.source.parent / "away"
+    put = run.RemoteArchive.put
+
+    def move(owner: run.RemoteArchive, at_ns: int, files: Sequence[ToArchive]) -> list[Verdict]:
+        verdicts = put(owner, at_ns, files)
+        folder.rename(away)
+        return verdicts
+
+    monkeypatch.setattr(run.RemoteArchive, "put", move)
+    job = scene.run()
+    assert job.error is None
+    kept = {path for path in before if folder in path.parents}
+    assert {path for path in before if path.exists()} == set()
+    assert all((away / path.relative_to(folder)).read_bytes() == before[path] for path in kept)
+    assert counters(job, "archive files1/documents").removed == len(before) - len(kept)
+    assert {finding.code for finding in job.findings} >= {"archive-changed"}
 
 
 def test_what_is_archived_is_told_planned_and_held(scene: Office) -> None:

@@ -199,7 +199,7 @@ class _Run:
 
     def _let_go(self, archived: Sequence[Entry]) -> None:
         tools = self._tools
-        leaving = [self._leaving(entry) for entry in archived]
+        leaving = [each for entry in archived if (each := self._leaving(entry)) is not None]
         moves = [each.move for each in leaving]
         tools.book.begin(moves)
         if self._order.rule.leave == "nothing":
@@ -218,12 +218,17 @@ class _Run:
             tools.state.archivable.note_stubbed(stubbed)
         tools.book.end(moves)
 
-    def _leaving(self, entry: Entry) -> Leaving:
+    def _leaving(self, entry: Entry) -> Leaving | None:
+        """None = its folder is gone, and it with it: a later run sees where to."""
         root = self._root_of(entry.path)
         assert root is not None
         private = entry.path[: entry.path.rfind(b"/") + 1] + PRIVATE + self._tools.entropy.token_bytes(_PRIVATE_BYTES).hex().encode()
         target = self._target(entry.path) if self._order.rule.leave == "stub" else b""
-        status = os.stat(entry.path[: entry.path.rfind(b"/")] or b"/")
+        try:
+            status = os.stat(entry.path[: entry.path.rfind(b"/")] or b"/")
+        except OSError:
+            self._say(changed(entry.path))
+            return None
         # The device is as it is now: numbers of devices change when a machine starts anew.
         move = Move(entry.path, private, root, target, status.st_dev, entry.inode)
         return Leaving(move, entry.size_bytes, entry.mtime_ns, entry.ctime_ns, entry.chunks)
