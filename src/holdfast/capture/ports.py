@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from holdfast.core.errors import SourceVanished
+from holdfast.core.errors import HoldfastError, SourceVanished
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.host.sight import IN_PLACE, Sight
 from holdfast.model.change import Move
@@ -70,9 +70,9 @@ class DatasetTotals:
 @dataclass(frozen=True)
 class CaptureResult:
     """`read_bytes` in `counters` counts every byte read from source files, re-reads included.
-    Findings are cut at 1,000, `findings_total` is not. `refused`: datasets the vanished-source guard left out; nothing was emitted
-    for them and nothing of them must be committed. `suspects`: paths whose version may not be the newest, because they changed as they
-    were looked at; look again soon (cut at 10,000).
+    Findings are cut at 1,000, `findings_total` is not. `refused`: datasets that were left out, by the vanished-source guard or because
+    nobody could take them; nothing was emitted for them and nothing of them must be committed. `suspects`: paths whose version may not be
+    the newest, because they changed as they were looked at; look again soon (cut at 10,000).
     `linked`: inodes of files that got or lost a name; what is recorded of their other names is not as it is any more.
     `read_until`: when the last of it was read; None = all of it is of `captured_at`, as in a snapshot.
     `is_whole` False: of several captures that were to follow each other some were not made; look at all of it again.
@@ -84,7 +84,7 @@ class CaptureResult:
     counters: Counters
     findings: tuple[Finding, ...]
     findings_total: int
-    refused: Mapping[DatasetId, SourceVanished] = field(default_factory=dict)
+    refused: Mapping[DatasetId, HoldfastError] = field(default_factory=dict)
     suspects: tuple[bytes, ...] = ()
     linked: frozenset[int] = frozenset()
     read_until: datetime | None = None

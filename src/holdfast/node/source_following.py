@@ -16,7 +16,7 @@ from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import HoldfastError, OutsideLimits, WindowClosed, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, WindowClosed, error_from, facts_of
 from holdfast.core.ids import DatasetId, JobId, NodeId
 from holdfast.delivery.overflow import OverflowRoom
 from holdfast.host.disk import free_bytes
@@ -47,6 +47,8 @@ from holdfast.operations.spooling.keepers import Keepers
 from holdfast.operations.spooling.sending import SendTools
 
 logger = logging.getLogger(__name__)
+
+_AWAY = ErrorFacts("not-reachable", "no receiver could take what has changed", "it goes on by itself", True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,9 +257,19 @@ class SourceFollowing:
             self._ahead.committed(captured)
             self.noted(notes)
         except (HoldfastError, OSError) as error:
-            return SmallResult(captured[0] if captured else None, self._small_news.failed, facts_of(error))
+            return self._small_result(order, captured, facts_of(error))
         self._small_news.found(job.findings)
-        return SmallResult(captured[0] if captured else None, dict(self._small_news.failed), job.error)
+        return self._small_result(order, captured, job.error)
+
+    def _small_result(self, order: RunOrder, captured: Sequence[CaptureResult], error: ErrorFacts | None) -> SmallResult:
+        """A dataset that nobody could take was left out where others were captured: what was to be looked at is still to be done."""
+        failed = dict(self._small_news.failed)
+        if not captured:
+            return SmallResult(None, failed, error)
+        known = captured[0]
+        left_out = [rule.id for rule in order.datasets if rule.id not in known.totals and rule.id not in known.refused]
+        refused = {id_: error_from(failed.get(id_) or error or _AWAY) for id_ in left_out}
+        return SmallResult(replace(known, refused={**known.refused, **refused}), failed, error)
 
     def tools(
         self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None], *, scratch: str = ""
