@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.test_healing import flip_every_blob
-from tests.e2e.world import World, eventually, rsync_differences
+from tests.e2e.world import World, eventually, rsync_differences, worker_pid
 
 
 def finding(job: dict[str, Any], code: str) -> str:
@@ -104,6 +108,23 @@ def test_paused_it_waits_over_a_restart_and_goes_on(office: World, tmp_path: Pat
     office.run("jobs", "cancel", started["job"])
     eventually(lambda: not list(target.rglob(".holdfast-tmp-*")), "nothing unfinished is left")
     assert job_of(office, started["job"])["state"] == "cancelled"
+
+
+def test_who_waits_for_a_restore_hears_that_it_is_held_up(office: World, tmp_path: Path) -> None:
+    """By the Master, and on the owner's machine without it. Whoever typed it waited for ever, without a word."""
+    (tmp_path / "data" / "large").write_bytes(os.urandom(24 << 20))
+    office.run("trigger", "office", "--wait")
+    for home, node, role in (("master", "files1", "source"), ("vault", "vault", "store")):
+        target = tmp_path / f"back on {node}"
+        words = ("restore", "--dataset", "files1/documents", "--to", str(target), "--limit", "1MB/s")
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(partial(office.run, *words, home=home, expect=None))
+            eventually(lambda target=target: any(target.rglob(".holdfast-tmp-*")), "the large file is under way")
+            os.kill(worker_pid(office, node, role), signal.SIGKILL)
+            told = waiting.result(60)
+        assert told.returncode == 1
+        assert re.search("`holdfast jobs resume [0-9a-f]{8}` goes on with it", told.stderr)
+        office.stop("master")
 
 
 def test_it_goes_on_from_another_copy_and_takes_what_is_damaged_from_there(office: World, tmp_path: Path) -> None:

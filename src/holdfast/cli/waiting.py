@@ -17,7 +17,8 @@ _PATIENCE_S = 60.0
 
 
 def wait_for_trigger(client: ApiClient, trigger: str) -> dict[str, Any]:
-    """The trigger's record once it is done. A Master that goes away meanwhile is waited for, up to a minute."""
+    """The trigger's record once it is done, or nothing of it goes on by itself. A Master that goes away meanwhile is waited for, up to a
+    minute."""
     line, lost_at = ProgressLine(), None
     try:
         while True:
@@ -32,7 +33,8 @@ def wait_for_trigger(client: ApiClient, trigger: str) -> dict[str, Any]:
                 time.sleep(0.5)
                 continue
             line.show(progress_text(record.get("jobs", []), record.get("progress", [])))
-            if record["done"]:
+            jobs = record.get("jobs", [])
+            if record["done"] or (any(map(_is_held_up, jobs)) and all(map(_is_over, jobs))):
                 return record
     except KeyboardInterrupt:
         line.clear()
@@ -43,7 +45,7 @@ def wait_for_trigger(client: ApiClient, trigger: str) -> dict[str, Any]:
 
 
 def wait_for_local_jobs(home: Path, jobs: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The ended jobs of this machine's own agent, as plain values."""
+    """The jobs of this machine's own agent, as plain values, once they have ended or are held up."""
     import msgspec
 
     from holdfast.core.ids import JobId
@@ -57,11 +59,20 @@ def wait_for_local_jobs(home: Path, jobs: tuple[str, ...]) -> list[dict[str, Any
             assert isinstance(answer, Jobs)
             records: list[dict[str, Any]] = msgspec.to_builtins(list(answer.jobs))
             line.show(progress_text(records, msgspec.to_builtins(list(answer.progress))))
-            if len(records) == len(jobs) and all(job["state"] in _ENDED for job in records):
+            if len(records) == len(jobs) and all(map(_is_over, records)):
                 return records
             time.sleep(0.2)
     finally:
         line.clear()
+
+
+def _is_over(job: dict[str, Any]) -> bool:
+    return job["state"] in _ENDED or _is_held_up(job)
+
+
+def _is_held_up(job: dict[str, Any]) -> bool:
+    """Whether it waits, after an error, for somebody to go on with it. One that a person paused is waited for."""
+    return job["state"] == "paused" and bool(job.get("error"))
 
 
 def progress_text(jobs: list[dict[str, Any]], progress: list[dict[str, Any]]) -> str:

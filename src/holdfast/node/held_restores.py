@@ -89,5 +89,5 @@ def _can_go_on(request: Request | None) -> bool:
 
 
 def _held_up(job: Job, error: ErrorFacts) -> Job:
-    told = ErrorFacts(error.code, error.message, "what is in place stays; `holdfast jobs resume` goes on with it")
+    told = ErrorFacts(error.code, error.message, f"what is in place stays; `holdfast jobs resume {job.id[:8]}` goes on with it")
     return replace(job, state=State.PAUSED, error=told)
