@@ -232,3 +232,18 @@ async def test_remarks_on_other_flows_are_not_repeated(running: Running) -> None
     assert policies(await running.post("/flows/second/activate")) == {"photos"}, "of itself it is told each time"
     assert policies(await running.post("/flows/first/compile")) == {"mail"}
     assert policies(await running.post("/flows/second/deactivate")) == set()
+
+
+@with_master
+async def test_what_changes_around_the_flows_in_force_is_no_remark_of_another(running: Running) -> None:
+    """What they are remarked on is kept between compilations, as long as it is the same."""
+    await running.connect("a", "b")
+    await running.apply(TWO_FLOWS)
+    await running.post("/flows/first/activate")
+
+    async def flows() -> set[str]:
+        return {told["where"]["flow"] for told in (await running.post("/flows/second/compile"))["diagnostics"]} - {""}
+
+    assert await flows() == set()
+    await running.post("/nodes/a/revoke")
+    assert await flows() == {"second"}, "both have lost their source, and one is asked about"

@@ -19,9 +19,9 @@ def on_others(compilation: Compilation, taken: Iterable[str]) -> tuple[Diagnosti
     return tuple(told for told in compilation.diagnostics if told.level is not Level.ERROR and not _is_on(told, names, named))
 
 
-def repeated(candidates: Iterable[Diagnostic], before: Compilation) -> frozenset[Diagnostic]:
-    """Those of them that `before`, what is in force now, says as well."""
-    known = {(told.code, told.message, told.where) for told in before.diagnostics}
+def repeated(candidates: Iterable[Diagnostic], before: Iterable[Diagnostic]) -> frozenset[Diagnostic]:
+    """Those of them that are among `before`, what is said of what is in force now."""
+    known = {(told.code, told.message, told.where) for told in before}
     return frozenset(told for told in candidates if (told.code, told.message, told.where) in known)
 
 

@@ -23,7 +23,7 @@ from holdfast.compiler.parse import parse_document
 from holdfast.compiler.summary import Summary, format_summary
 from holdfast.core.errors import Conflict, HoldfastError, NoSpace, NotReachable, UnknownName
 from holdfast.core.ids import NodeId
-from holdfast.master.compiling import Compiled, DrawingKey, Situation, compile_with, current_situation, drawing_key
+from holdfast.master.compiling import Compiled, Compiling, DrawingKey, Situation, current_situation, drawing_key
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
@@ -92,6 +92,7 @@ class Activation:
     def __init__(self, base: Foundation, hub: Hub) -> None:
         self._base = base
         self._hub = hub
+        self._compiling = Compiling(base, hub)
         self._one = asyncio.Lock()
         self._views: tuple[DrawingKey, tuple[FlowView, ...]] | None = None
 
@@ -119,7 +120,7 @@ class Activation:
         if parsed is not None and parsed.document is None:
             newest = await self._base.database.run(newest_revision)
             return _not_compiled(flow, newest.number, parsed.diagnostics)
-        compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow), text)
+        compiled = await self._compiling.compile(lambda active: active.activate(flow), text)
         compilation = compiled.compilation
         return CompileReport(
             flow=flow,
@@ -135,7 +136,7 @@ class Activation:
     async def activate(self, flow: str) -> ActivationReport:
         async with self._one:
             await self._settle()
-            compiled = await compile_with(self._base, self._hub, lambda active: active.activate(flow))
+            compiled = await self._compiling.compile(lambda active: active.activate(flow))
             return await self._roll_out(flow, compiled)
 
     async def deactivate(self, flow: str) -> ActivationReport:
@@ -149,7 +150,7 @@ class Activation:
 
         async with self._one:
             await self._settle()
-            return await self._roll_out(flow, await compile_with(self._base, self._hub, without))
+            return await self._roll_out(flow, await self._compiling.compile(without))
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[None]:
@@ -166,7 +167,7 @@ class Activation:
         async with self._one:
             await self._settle()
             try:
-                compiled = await compile_with(self._base, self._hub, lambda active: active)
+                compiled = await self._compiling.compile(lambda active: active)
                 rules = compiled.compilation.rules if compiled.situation.active else {}
             except HoldfastError as error:
                 _log.warning("the active flows do not compile", extra={"facts": {"reason": error.message}})

@@ -31,6 +31,7 @@ from holdfast.model.rules import Identity, Rules
 
 DrawingKey = tuple[object, ...]
 Change = Callable[[ActiveFlows], ActiveFlows]
+InForce = tuple[Document, ActiveFlows, Inventory]
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,15 +53,57 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-async def compile_with(base: Foundation, hub: Hub, change: Change, text: str | None = None) -> Compiled:
-    """Compile the active flows after `change`, with the newest draft or `text` in its place. Off the event loop: large documents take a
-    second. Raises `InvalidDocument`."""
-    online = hub.online()
-    situation = await base.database.run(lambda s: _situation(s, base, online))
-    if text is not None:
-        draft = msgspec.structs.replace(situation.revision, text=text)
-        situation = msgspec.structs.replace(situation, revision=draft)
-    return await asyncio.to_thread(_compile, base, situation, change(situation.flows))
+class Compiling:
+    """Compiles for one Master. What there is to remark on the flows in force is kept: to find it out takes as long as the compilation that
+    asks (with 2,000 nodes 0.4 s), and asks come in rows: one with each edit in the console."""
+
+    def __init__(self, base: Foundation, hub: Hub) -> None:
+        self._base = base
+        self._hub = hub
+        self._known: tuple[InForce, tuple[Diagnostic, ...]] | None = None
+
+    async def compile(self, change: Change, text: str | None = None) -> Compiled:
+        """The active flows after `change`, with the newest draft or `text` in its place. Off the event loop: large documents take a
+        second. Raises `InvalidDocument`."""
+        online = self._hub.online()
+        situation = await self._base.database.run(lambda s: _situation(s, self._base, online))
+        if text is not None:
+            draft = msgspec.structs.replace(situation.revision, text=text)
+            situation = msgspec.structs.replace(situation, revision=draft)
+        return await asyncio.to_thread(self._compile, situation, change(situation.flows))
+
+    def _compile(self, situation: Situation, flows: ActiveFlows) -> Compiled:
+        parsed = parse_document(situation.revision.text)
+        if parsed.document is None:
+            raise InvalidDocument(
+                "the stored document cannot be read by this version", hint="see `holdfast plan` for the places, then apply a mended one"
+            )
+        compilation = compile_flows(parsed.document, flows, situation.inventory, generations={}, created_at=self._base.now())
+        told = self._told(situation, parsed.document, flows, compilation)
+        return Compiled(
+            situation=situation,
+            document=parsed.document,
+            compilation=compilation,
+            diagnostics=with_fixes(locate(told, parsed.places), document_values(situation.revision.text), compilation.flows),
+        )
+
+    def _told(self, situation: Situation, document: Document, flows: ActiveFlows, compilation: Compilation) -> tuple[Diagnostic, ...]:
+        """Without the remarks on other flows that are in force with them already: whoever activates one was told of those long ago."""
+        candidates = on_others(compilation, (*flows.activating, *compilation.reactivated))
+        if not candidates:
+            return compilation.diagnostics
+        before = compilation.diagnostics if flows == situation.flows else self._in_force(situation, document)
+        left_out = repeated(candidates, before)
+        return tuple(each for each in compilation.diagnostics if each not in left_out)
+
+    def _in_force(self, situation: Situation, document: Document) -> tuple[Diagnostic, ...]:
+        """Flows in force are not taken from the draft, which gives only the machines and repositories around them."""
+        around = Document(environment=document.environment, nodes=document.nodes, repositories=document.repositories)
+        asked, known = (around, situation.flows, situation.inventory), self._known
+        if known is None or known[0] != asked:
+            known = asked, compile_flows(*asked, generations={}, created_at=self._base.now()).diagnostics
+            self._known = known
+        return known[1]
 
 
 def current_situation(session: Session, base: Foundation) -> Situation:
@@ -107,31 +150,3 @@ def _situation(session: Session, base: Foundation, online: frozenset[NodeId]) ->
         ),
         rules=deployment(session).rules,
     )
-
-
-def _compile(base: Foundation, situation: Situation, flows: ActiveFlows) -> Compiled:
-    parsed = parse_document(situation.revision.text)
-    if parsed.document is None:
-        raise InvalidDocument(
-            "the stored document cannot be read by this version", hint="see `holdfast plan` for the places, then apply a mended one"
-        )
-    compilation = compile_flows(parsed.document, flows, situation.inventory, generations={}, created_at=base.now())
-    told = _told(base, situation, parsed.document, flows, compilation)
-    return Compiled(
-        situation=situation,
-        document=parsed.document,
-        compilation=compilation,
-        diagnostics=with_fixes(locate(told, parsed.places), document_values(situation.revision.text), compilation.flows),
-    )
-
-
-def _told(
-    base: Foundation, situation: Situation, document: Document, flows: ActiveFlows, compilation: Compilation
-) -> tuple[Diagnostic, ...]:
-    """Without the remarks on other flows that are in force with them already: whoever activates one was told of those long ago."""
-    candidates = on_others(compilation, (*flows.activating, *compilation.reactivated))
-    if not candidates:
-        return compilation.diagnostics
-    before = compile_flows(document, situation.flows, situation.inventory, generations={}, created_at=base.now())
-    left_out = repeated(candidates, before)
-    return tuple(each for each in compilation.diagnostics if each not in left_out)
