@@ -11,8 +11,9 @@ from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_utc
 from holdfast.master.deployment import Deployment
 from holdfast.master.found import FoundPoints, Unreachable
+from holdfast.model.entry import display_path
 from holdfast.model.moments import is_address
-from holdfast.model.points import Point, newest_of, whole_copies
+from holdfast.model.points import Point, newest_of, paths_of_point, whole_copies
 from holdfast.model.roots import normal_roots
 from holdfast.model.subsets import holds_all, part_of
 
@@ -48,7 +49,7 @@ def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> l
         copies = _newest(found.points, wish.at)
     if not copies:
         raise UnknownName(f"there is no {described(wish)}{_not_asked(found)}", hint="`holdfast points` lists what there is")
-    return whole_copies(copies, lambda point: point, [_text(path) for path in paths])
+    return whole_copies(copies, lambda point: point, paths_of_point(paths))
 
 
 def _newest(points: Sequence[Point], at: datetime | None) -> list[Point]:
@@ -63,7 +64,7 @@ def described(wish: Wanted) -> str:
     if wish.point:
         return f"point {wish.point!r}"
     if wish.before_deletion:
-        return f"state of {wish.dataset!r} that has {_text(wish.before_deletion)}"
+        return f"state of {wish.dataset!r} that has {display_path(wish.before_deletion)}"
     return f"point of {wish.dataset!r}" + (f" at or before {format_utc(wish.at)}" if wish.at else "")
 
 
@@ -88,8 +89,8 @@ def one_id(found: FoundPoints, named: str) -> str:
 def lacking(rolled_out: Deployment, found: FoundPoints, point: Point, paths: Sequence[bytes] = ()) -> tuple[str, ...]:
     """What of `paths` (none = everything) this copy has not got, because it is a part of the point (`only`): of the folders that the rules
     capture now. A point that is older than one of them is no part: others of its epoch have that folder."""
-    roots = [_text(root) for root in _roots(rolled_out, point)]
-    wanted = part_of(roots, [_text(path) for path in paths])
+    roots = paths_of_point(_roots(rolled_out, point))
+    wanted = part_of(roots, paths_of_point(paths))
     if not roots or not point.paths or holds_all(point.paths, roots):
         return ()
     if any((each.dataset_id, each.epoch) == (point.dataset_id, point.epoch) and holds_all(each.paths, roots) for each in found.points):
@@ -135,10 +136,6 @@ def _keeps(rolled_out: Deployment, repository: str, point: Point) -> bool:
 def _roots(rolled_out: Deployment, point: Point) -> tuple[bytes, ...]:
     rules = (rule for rules in rolled_out.rules.values() for rule in rules.datasets if rule.id == point.dataset_id)
     return next((normal_roots(rule.classification.paths) for rule in rules), ())
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
 
 
 def _listed(gaps: Iterable[Unreachable]) -> str:

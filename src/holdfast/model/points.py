@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -55,6 +55,11 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def bears(self, tag: str) -> bool:
         """Given by hand or inherited. No tag is borne by all."""
         return not tag or tag in self.tags or tag in self.inherited
+
+
+def paths_of_point(paths: Iterable[bytes]) -> tuple[str, ...]:
+    """As a point and its restic snapshot name them: UTF-8, other bytes as `\\xNN`."""
+    return tuple(path.decode("utf-8", "backslashreplace") for path in paths)
 
 
 def imagined(time: datetime, zone: str, locked_until: datetime | None = None) -> Point:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from holdfast.core.ids import RepositoryId
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.points import Point
+from holdfast.model.points import Point, paths_of_point
 from holdfast.model.rules import Rules, StoreAction
 from holdfast.model.subsets import holds_all
 
@@ -14,7 +14,7 @@ from holdfast.model.subsets import holds_all
 def how_much_is_here(rules: Rules, repository: RepositoryId, point: Point, paths: Sequence[bytes]) -> Finding | None:
     """What a restore without the Master, which would know who has the whole, has to say; None = all of `paths` (none = of the point) is
     here."""
-    wanted = [path.decode("utf-8", "backslashreplace") for path in paths]
+    wanted = paths_of_point(paths)
     if not point.dataset_id or (wanted and holds_all(point.paths, wanted)):
         return None
     here = [

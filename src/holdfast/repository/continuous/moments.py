@@ -14,7 +14,7 @@ from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap
 from holdfast.model.moments import Moment, address_of, archive_of, dataset_of_archive, dataset_of_versions, parse_address, versions_of
-from holdfast.model.points import Point
+from holdfast.model.points import Point, paths_of_point
 from holdfast.repository.catalog.commit_table import CommitRow, ListedRow
 from holdfast.repository.facts import ARCHIVE, LINEAGE, moment_of
 from holdfast.repository.interior import Interior
@@ -95,7 +95,7 @@ def _lineage(interior: Interior, number: int, row: ListedRow, operation: str) ->
         bytes=0,
         seq=row.brief.seq,
         epoch=row.brief.epoch,
-        paths=tuple(root.decode("utf-8", "backslashreplace") for root in roots),
+        paths=paths_of_point(roots),
     )
     return PlacedPoint(point, row.tree, None, None)
 
@@ -182,7 +182,7 @@ def _point(interior: Interior, row: CommitRow) -> Point:
         bytes=size_bytes,
         seq=row.seq,
         epoch=row.epoch,
-        paths=tuple(root.decode("utf-8", "backslashreplace") for root in followed.roots) if followed is not None else (),
+        paths=paths_of_point(followed.roots) if followed is not None else (),
         zone=followed.zone if followed is not None else "UTC",
     )
 

@@ -16,7 +16,7 @@ from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.anomalies import Suspicion, held_until, is_suspect
 from holdfast.model.change import Begin, Commit, Mark
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.points import Point
+from holdfast.model.points import Point, paths_of_point
 from holdfast.model.retention import kept, zone_of
 from holdfast.model.rules import StoredOperation
 from holdfast.repository._format.pack import BlobType
@@ -88,7 +88,7 @@ def write_snapshot(interior: Interior, sealing: Sealing, commit_no: int, mark: M
         time=zoned_time_text(ns_of(commit.captured_at), zone_of(commit.zone)),
         parent=sealing.parent,
         tree=sealing.tree.hex(),
-        paths=tuple(root.decode("utf-8", "backslashreplace") for root in sealing.begin.roots),
+        paths=paths_of_point(sealing.begin.roots),
         hostname=sealing.begin.hostname,
         username="holdfast",
         tags=tags_of(facts),
