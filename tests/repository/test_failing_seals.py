@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
+from typing import NoReturn
 
 import pytest
 
@@ -70,3 +73,50 @@ def test_a_store_that_works_again_is_not_said_to_fail_whoever_had_it_sealed(stor
         assert store.said() == []
         store.scene.clock.advance(50)
     store.close()
+
+
+def test_a_commit_that_was_refused_and_stayed_in_the_journal_counts_for_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk could neither make it durable nor take it back. What was acknowledged afterwards outlives the owner, who dies."""
+
+    def fails(*_: int) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store.source.write(b"/data/refused", b"refused")
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fdatasync", fails)
+        disk.setattr(os, "ftruncate", fails)
+        with pytest.raises(StoreError):
+            store.source.send(store.repository)
+    store.source.leave()
+    store.source.remove(b"/data/refused")
+    store.hold(3)
+    dead, store.repository, store.source.session = store.repository, store.scene.open(), None
+    store.close()
+    del dead
+
+
+def test_what_another_program_took_before_there_was_a_lock_again_is_not_built_on(scene: RepositoryScene) -> None:
+    """Ours was taken away, and nobody gave us another one at once."""
+    repository, source = scene.open(), FollowedSource(scene)
+    source.write(b"/data/untouched", b"for ever")
+    source.send(repository, "backup")
+    some_states(source, repository, 2)
+    source.leave()
+    (lock,) = (scene.place / "locks").iterdir()
+    lock.unlink()
+    theirs = lock.with_name("0" * 64)
+    theirs.write_bytes(b"of another version")
+    scene.clock.advance(60)
+    repository.tick()
+    assert [finding.code for finding in repository.held_problems] == ["sealing-fails"]
+    theirs.unlink()
+    scene.restic.run("forget", *[each["id"] for each in scene.restic.json("snapshots")])
+    scene.restic.run("prune", "--max-unused", "0")
+    scene.clock.advance(10)
+    repository.tick()
+    assert [finding.code for finding in repository.held_problems] == ["held-lost"]
+    source.send(repository, full=True)
+    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
+    source.leave()
+    repository.close()
+    scene.restic.check()

@@ -202,15 +202,13 @@ class Continuous:
 
     def _seal_guarded(self, some: Sequence[Held]) -> None:
         interior = self._interior
-        for held in some:
-            if not held.has_lock:
-                interior.enter(at_once=True)
-                held.has_lock = True
+        self._take_lock(some)
         try:
             interior.lock.assert_held()
         except RepositoryLocked:
-            self._regain_lock(some)
-            self._refuse_lost(some)
+            self._leave_lock(some)
+            self._take_lock(some)
+            interior.lock.assert_held()
         try:
             with interior.blobs.in_use.writing():
                 seal_held(interior, some)
@@ -242,25 +240,27 @@ class Continuous:
             with suppress(HoldfastError), interior.catalog.transaction():
                 forget(interior, going)
 
-    def _regain_lock(self, some: Sequence[Held]) -> None:
-        """Another program took it away: what it may have pruned is looked for before anything is sealed."""
+    def _take_lock(self, some: Sequence[Held]) -> None:
+        """For those that have none, since a start or since it was lost: what others may have pruned meanwhile is looked for before anything
+        is sealed. What a snapshot reaches no prune has taken, and all that is held builds on one, or brings the rest along."""
+        without = [held for held in some if not held.has_lock]
+        try:
+            for held in without:
+                self._interior.enter(at_once=True)
+                held.has_lock = True
+        finally:
+            entered = [held for held in without if held.has_lock]
+            lost = [held for held in entered if (unsealed := held.unsealed()) and not self._is_based(held, unsealed)]
+            for held in lost:
+                self._give_up(held, HeldLost("another program removed the state that they build on"))
+            if lost:
+                raise HeldLost(f"another program removed what {len(lost)} followed datasets build on")
+
+    def _leave_lock(self, some: Sequence[Held]) -> None:
+        """Another program took it away."""
         for held in some:
             held.has_lock, held.ahead = False, Ahead()
             self._interior.lock.leave()
-        self._interior.enter()
-        for _ in some[1:]:
-            self._interior.lock.enter()
-        for held in some:
-            held.has_lock = True
-        self._interior.lock.assert_held()
-
-    def _refuse_lost(self, some: Sequence[Held]) -> None:
-        """What a snapshot reaches no prune has taken, and all that is held builds on one, or brings the rest along."""
-        lost = [held for held in some if (unsealed := held.unsealed()) and not self._is_based(held, unsealed)]
-        for held in lost:
-            self._give_up(held, HeldLost("another program removed the state that they build on"))
-        if lost:
-            raise HeldLost(f"another program removed what {len(lost)} followed datasets build on")
 
     def _is_based(self, held: Held, unsealed: Sequence[Record]) -> bool:
         base = self._entering.base_of(held, unsealed)

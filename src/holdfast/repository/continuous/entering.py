@@ -45,13 +45,12 @@ class Entering:
         interior = self._interior
         held.sender = interior.catalog.number_of("nodes", groups[-1][0].followed.sender)
         covered, logged = interior.commits.last_reached(held.number), interior.moments.last_logged(held.number)
-        last = 0
-        for group, at, file in groups:
+        # Of two in one place the later counts: the earlier was refused, and its disk would not let it be taken back.
+        for group, at, file in {found[0].record.ordinal: found for found in groups}.values():
             record = group.record
             needs_log = record.ordinal > logged and group.followed.is_logged
-            if record.ordinal <= last or (record.ordinal <= covered and not needs_log):
+            if record.ordinal <= covered and not needs_log:
                 continue
-            last = record.ordinal
             is_sealed = group.is_sealed or record.ordinal <= covered
             held.take(Group(group.followed, record, is_sealed, group.chunks), file, at)
         if held.is_empty:
