@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
-import pytest
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.model.jobs import State
@@ -13,11 +10,6 @@ from holdfast.model.questions import AskTrigger
 from holdfast.operations.run_lanes import CAPTURE_NEEDED
 from holdfast.testing.node_rules import DOCUMENTS, MAIL, STORE, source_rules
 from tests.node.test_agent_scheduler import AWAY, World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_where_there_is_nothing_to_catch_up_to_a_capture_is_made(world: World) -> None:

@@ -47,6 +47,10 @@ class World:
         self.book = JobBook(self.journal, FILES1, clock=self.clock, entropy=SeededEntropy(str(self.clock.now_ns())))
         self.scheduler = Scheduler(self.book, self.journal, self.send, lambda: self.free, clock=self.clock)
 
+    def restart(self) -> None:
+        self.journal.close()
+        self.open()
+
     def send(self, role: Role, message: ToWorker) -> bool:
         if self.up:
             self.sent.append(message)
@@ -106,11 +110,6 @@ class World:
 
     def kinds(self) -> list[tuple[str, State]]:
         return [(job.kind, job.state) for job in self.book.newest(100)]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_all_due_datasets_go_into_one_job_and_unscheduled_operations_ride(world: World) -> None:
@@ -358,7 +357,7 @@ def test_a_full_disk_loses_no_news_and_nothing_is_begun_of_which_there_is_no_rec
         disk.plan = no_faults
         world.pass_time(3)
         assert (len(world.runs()), world.scheduler.findings) == (2, ())
-        world.open()
+        world.restart()
         assert world.journal.job(run.job.id) == job
         assert {row.captured_ns is not None for row in world.journal.protections() if row.dataset == DOCUMENTS} == {True}
         world.journal.close()
@@ -399,7 +398,7 @@ def test_a_restart_takes_up_waiting_jobs_and_fails_running_ones(world: World) ->
     (waiting,) = world.scheduler.trigger(AskTrigger(trigger="t", datasets=(MAIL,), accept=True))
     world.journal.close()
     world.sent.clear()
-    world.open()
+    world.restart()
     world.begin(source_rules())
     failed = world.journal.job(running)
     assert failed is not None
@@ -416,7 +415,7 @@ def test_a_restart_goes_on_catching_up(world: World) -> None:
     world.finish(world.runs()[0], AWAY)
     world.journal.close()
     world.sent.clear()
-    world.open()
+    world.restart()
     world.begin(source_rules())
     assert [run.catch_up for run in world.runs()] == [True]
 

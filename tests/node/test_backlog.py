@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
-import pytest
 
 from holdfast.core.clock import utc
 from holdfast.core.errors import ErrorFacts
@@ -20,11 +17,6 @@ from tests.node.test_agent_scheduler import AWAY, World
 NOW_NS = 1_000
 BACKUP = ProtectionRow(dataset=DOCUMENTS, operation="backup", action=STORE, since_ns=1)
 DAILY = ProtectionRow(dataset=DOCUMENTS, operation="daily", action=STORE, since_ns=1)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def _told(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,8 +43,9 @@ def event(text: str) -> Event:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "node.db", clock=VirtualClock(START))
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(Journal(tmp_path / "node.db", clock=VirtualClock(START))) as journal:
+        yield journal
 
 
 def test_lines_wait_for_room_on_the_disk_and_how_many_had_none_in_memory_is_said(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,15 +89,15 @@ def test_reports_wait_until_acknowledged_over_a_restart(tmp_path: Path, journal:
     first = journal.next_report()
     assert first is not None
     journal.close()
-    again = Journal(tmp_path / "node.db", clock=VirtualClock(START))
-    assert again.next_report() == first
-    assert (first.jobs, first.events) == ((job(1),), (event("a"),))
-    again.acknowledge(first.number)
-    assert again.next_report() is None
-    again.record_event(event("b"))
-    second = again.next_report()
-    assert second is not None
-    assert second.number > first.number
+    with closing(Journal(tmp_path / "node.db", clock=VirtualClock(START))) as again:
+        assert again.next_report() == first
+        assert (first.jobs, first.events) == ((job(1),), (event("a"),))
+        again.acknowledge(first.number)
+        assert again.next_report() is None
+        again.record_event(event("b"))
+        second = again.next_report()
+        assert second is not None
+        assert second.number > first.number
 
 
 def test_a_report_stays_below_what_the_hub_takes_whatever_its_rows_hold(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +162,7 @@ def test_numbers_rise_even_when_the_file_was_lost(tmp_path: Path) -> None:
         report = journal.next_report()
         assert report is not None
         numbers.append(report.number)
+        journal.close()
         clock.advance(60)
     assert numbers[1] > numbers[0]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,11 +28,6 @@ from holdfast.testing.virtual_clock import VirtualClock
 from tests.node.test_agent_scheduler import AWAY, START, World
 
 FULL = RepositoryBusy("full", repository="main", why="2 jobs deliver there at once").facts()
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def limited(most: int, cascades: int = 3) -> Rules:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -18,11 +17,6 @@ from holdfast.node.worker_messages import RunMaintenance
 from holdfast.testing.node_rules import DOCUMENTS, MAIL, source_rules
 from holdfast.testing.virtual_clock import SeededEntropy
 from tests.node.test_agent_scheduler import AWAY, World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_the_next_try_is_told_and_can_be_called_off(world: World) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
-import pytest
 
 from holdfast.core.clock import now, utc
 from holdfast.core.errors import ErrorFacts, RepositoryPaused
@@ -20,11 +18,6 @@ from tests.node.test_agent_scheduler import AWAY, World
 from tests.node.test_windows_of_movers import OPENS, with_windows
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
 def test_a_receiver_is_away_since_the_first_attempt_that_failed_so(world: World) -> None:
     world.begin(source_rules())
     world.finish(world.runs()[0], AWAY)
@@ -32,7 +25,7 @@ def test_a_receiver_is_away_since_the_first_attempt_that_failed_so(world: World)
     world.pass_time(3)
     world.finish(world.runs()[1], AWAY)
     assert world.protection().wait == Wait(reason=WaitReason.RECEIVER, what="vault", since=since)
-    world.open()
+    world.restart()
     assert world.scheduler.protections() == ()
     world.begin(source_rules())
     told = world.protection().wait

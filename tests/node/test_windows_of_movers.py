@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
-import pytest
 
 from holdfast.core.clock import now, utc
 from holdfast.core.errors import ErrorFacts
@@ -23,11 +21,6 @@ from tests.node.test_agent_scheduler import AWAY, START, World
 
 EVENINGS = (RateTable(lines=(RateLine(window="18:00-22:00"),)),)
 OPENS = datetime(2026, 11, 18, 18, tzinfo=UTC)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def with_windows(rules: Rules, fits: Callable[[Delivery], bool] = lambda _: True) -> Rules:
