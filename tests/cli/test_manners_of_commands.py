@@ -251,7 +251,7 @@ def test_an_address_of_a_master_as_people_write_it(typed: str, full: str) -> Non
     assert master_url(typed) == full
 
 
-@pytest.mark.parametrize("typed", ["http://m", "ftp://m", "https://", "m:port", "m:99999"])
+@pytest.mark.parametrize("typed", ["http://m", "ftp://m", "https://", "m:port", "m:99999", "https://[::1"])
 def test_what_is_no_address_of_a_master(typed: str) -> None:
     with pytest.raises(UsageError):
         master_url(typed)

@@ -165,6 +165,15 @@ def test_damage_is_named_with_its_points_and_the_point_is_doubted(site: Site) ->
     assert [finding.code for finding in drill_findings([site.status()])] == ["drill-failed"]
 
 
+def test_a_book_that_cannot_be_written_takes_nothing_from_what_a_drill_proved(site: Site) -> None:
+    (site.home / "repositories" / site.repository.name / "drills.json").mkdir()
+    assert site.drill().state is State.SUCCEEDED
+    proof = site.repository.points()[-1].proof
+    assert proof is not None
+    assert proof.holds
+    assert site.events[-1].code == "drill-proven"
+
+
 def test_damage_is_healed_from_a_copy_and_the_same_files_are_proven(site: Site, tmp_path: Path) -> None:
     shutil.copytree(site.scene.place, tmp_path / "second" / "store")
     with closing(RepositoryScene(tmp_path / "second").open()) as copy:

@@ -159,6 +159,12 @@ def test_what_is_no_token_is_said_before_anything_is_sent(tmp_path: Path, token:
         join(tmp_path, JoinRequest(url="https://127.0.0.1:1", token=token, name="x"), clock=CLOCK, entropy=SystemEntropy())
 
 
+@pytest.mark.parametrize("url", ["https://master:744000", "https://[::1", "https://.example.net", "http://master", "https://"])
+def test_what_is_no_address_is_said(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError, match="not the address of a Master"):
+        join(tmp_path, JoinRequest(url=url, token=f"hf1.{SECRET}.{'0' * 64}", name="files1"), clock=CLOCK, entropy=SystemEntropy())
+
+
 def test_a_silent_master_is_not_reachable(tmp_path: Path) -> None:
     token = f"hf1.{SECRET}.{hashlib.sha256(b'').hexdigest()}"
     with pytest.raises(NotReachable):

@@ -267,6 +267,15 @@ def test_a_damaged_file_falls_back_to_the_rules_before(tmp_path: Path, authority
     assert rule_store(tmp_path, authority).generation == 1
 
 
+def test_what_became_of_the_file_keeps_no_new_rules_away(tmp_path: Path, authority: Authority) -> None:
+    store = rule_store(tmp_path, authority)
+    store.put(sign(source_rules(1), authority))
+    (tmp_path / "rules" / "current.json").unlink()
+    store.put(sign(source_rules(2), authority))
+    damage(tmp_path / "rules" / "current.json")
+    assert rule_store(tmp_path, authority).generation == 1
+
+
 def test_the_signature_is_checked_on_disk_too(tmp_path: Path, authority: Authority) -> None:
     rule_store(tmp_path, authority).put(sign(source_rules(1), authority))
     path = tmp_path / "rules" / "current.json"

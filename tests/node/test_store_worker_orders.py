@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from holdfast.core.errors import NotGranted, StaleRules
+from holdfast.core.errors import NoSpace, NotGranted, StaleRules
 from holdfast.core.ids import DatasetId, NodeId, PointId, RepositoryId
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.model.rules import SignedRules, decode_rules, encode_rules, signed_bytes_of_rules
 from holdfast.node.orders import OrderBook, open_order
 from holdfast.node.rule_store import RuleStore, save_signing_key
+from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
 from holdfast.testing.node_rules import ENVIRONMENT, FILES1, source_rules
 from holdfast.wire.authority import Authority
 
@@ -86,6 +88,15 @@ def test_every_condition_refuses(tmp_path: Path) -> None:
     with pytest.raises(NotGranted, match="expired"):
         book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
     book.close()
+
+
+def test_an_order_of_which_no_record_can_be_kept_is_not_honoured_and_why_is_said(tmp_path: Path) -> None:
+    with FaultyDisk(tmp_path) as disk, closing(OrderBook(tmp_path / "orders.db", clock=SetClock())) as book:
+        disk.plan = full_from(0)
+        with pytest.raises(NoSpace, match="full"):
+            book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER)
+        disk.plan = no_faults
+        assert book.accept(order(), signing_key=public(KEY), reader=READER, owner=OWNER).point == "5" * 32
 
 
 def test_a_mounts_order_is_good_until_it_ends(tmp_path: Path) -> None:

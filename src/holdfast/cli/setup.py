@@ -233,13 +233,14 @@ def run_node_here(home: Path, metrics: str) -> None:
 
 def master_url(text: str) -> str:
     """A Master's address as people write it, `HOST`, `HOST:PORT` or `https://HOST:PORT`, in full. Raises `UsageError`."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    no_address = UsageError(f"{text!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port or 7440
     except ValueError:
-        port = 0
-    if parts.scheme != "https" or not parts.hostname or not port:
-        raise UsageError(f"{text!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
+        raise no_address from None
+    if parts.scheme != "https" or not parts.hostname:
+        raise no_address
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"https://{host}:{port}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from holdfast.node.drill_book import DrillBook
 from holdfast.node.drill_verdicts import Tried
 from holdfast.operations.drill import sweep_scratch
 from holdfast.repository.repository import Repository
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,11 @@ def record_tried(tools: DrillTools, repository: Repository, point: Point, tried:
         proven_at=at if holds else before.proven_at if before is not None else None,
         on=tried.on,
     )
-    tools.book.put(repository.name, record)
     tools.event(_event(tried, point, repository.name, owner, tools.clock))
+    try:
+        tools.book.put(repository.name, record)
+    except OSError as error:
+        _log.warning("what came of a drill is not in the book", extra={"facts": {"repository": repository.name, "error": str(error)}})
 
 
 def _event(tried: Tried, point: Point, repository: str, owner: NodeId, clock: Clock) -> Event:

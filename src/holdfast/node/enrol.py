@@ -233,10 +233,15 @@ def _post(url: str, path: str, body: Mapping[str, object], ca_pem: bytes, kind: 
 
 
 def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
-    parts = urlsplit(url if "//" in url else f"https://{url}")
+    no_address = UsageError(f"{url!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        port = parts.port or 7440
+    except ValueError:
+        raise no_address from None
     if parts.scheme != "https" or not parts.hostname:
-        raise UsageError(f"{url!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
-    connection = http.client.HTTPSConnection(parts.hostname, parts.port or 7440, timeout=_TIMEOUT_S, context=context)
+        raise no_address
+    connection = http.client.HTTPSConnection(parts.hostname, port, timeout=_TIMEOUT_S, context=context)
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, body, headers)
@@ -246,6 +251,9 @@ def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl
         raise JoinRefused(
             f"the Master at {url} does not prove who it is: {error.verify_message}", hint="use the name or address it was set up with"
         ) from error
+    except UnicodeError:
+        # A part of the name is empty, or too long for one.
+        raise no_address from None
     except (OSError, http.client.HTTPException) as error:
         raise NotReachable(f"no Master answers at {url}: {error}", hint="check address, port and firewall") from error
     finally:

@@ -102,6 +102,8 @@ class HubClient:
         self._progressed = asyncio.Event()
         self._stream: HubStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # What ended a part of the session and is no trouble of the line: the journal's disk, for example.
+        self._broken: Exception | None = None
         self.connected = False
 
     def wake(self) -> None:
@@ -119,6 +121,7 @@ class HubClient:
             await self._stream.close()
 
     async def run(self) -> None:
+        """Raises what breaks the node itself, whichever part of the session meets it."""
         failures = 0
         while True:
             started_s = self._clock.monotonic_s()
@@ -126,6 +129,8 @@ class HubClient:
                 await self._session()
             except HoldfastError as error:
                 logger.info("no session with the Master", extra={"facts": {"code": error.code, "reason": error.message}})
+            if self._broken is not None:
+                raise self._broken
             failures = 0 if self._clock.monotonic_s() - started_s > _STABLE_S else failures + 1
             await asyncio.sleep(self._pause_s(failures))
 
@@ -224,6 +229,9 @@ class HubClient:
                 await work
             except HoldfastError as error:
                 logger.info("the session with the Master broke", extra={"facts": {"reason": error.message}})
+                await stream.close()
+            except Exception as error:  # noqa: BLE001 raised by `run`
+                self._broken = error
                 await stream.close()
 
         task = asyncio.get_running_loop().create_task(guarded())

@@ -15,7 +15,7 @@ import msgspec
 from holdfast.core.clock import Clock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import NodeId
-from holdfast.core.local_database import open_or_replace
+from holdfast.core.local_database import DatabaseErrors, open_or_replace
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.wire.authority import verify_signature
@@ -38,7 +38,7 @@ class OrderBook:
     """The orders this node, as the owner of repositories, has honoured. Any thread."""
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
-        self._clock = clock
+        self._path, self._clock = path, clock
         self._lock = threading.Lock()
         schema = "CREATE TABLE IF NOT EXISTS used (id TEXT PRIMARY KEY, expires_ns INTEGER NOT NULL) WITHOUT ROWID"
         # Where it is damaged, which orders were used is not known any more: none that was signed before now is honoured.
@@ -49,7 +49,8 @@ class OrderBook:
             _logger.error("the record of used restore orders was damaged: those signed before now are refused", extra=facts)
 
     def accept(self, signed: SignedOrder, *, signing_key: bytes, reader: NodeId, owner: NodeId) -> RestoreOrder:
-        """The order, from now on used if it is good once. Raises `NotGranted` and says which condition fails."""
+        """The order, from now on used if it is good once. Raises `NotGranted` and says which condition fails; `NoSpace` or `StoreError`
+        where it cannot be written down that it is used."""
         order = open_order(signed, signing_key)
         if order.reader != reader:
             raise NotGranted("the order is for another reader", hint="start the restore on the machine it was ordered for")
@@ -70,7 +71,7 @@ class OrderBook:
     def _use(self, order: RestoreOrder) -> bool:
         """False when it was used, or may have been: it ends no later than one that is forgotten, and only the clock went back."""
         expires_ns = int(order.expires_at.timestamp() * 1_000_000_000)
-        with self._lock:
+        with self._lock, DatabaseErrors(self._path, "the record of used restore orders"):
             self._forget_expired()
             (horizon_ns,) = self._db.execute("SELECT coalesce(max(expires_ns), 0) FROM used WHERE id = ''").fetchone()
             if expires_ns <= horizon_ns:

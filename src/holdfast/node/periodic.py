@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
+
+logger = logging.getLogger(__name__)
 
 
 class Periodic(ABC):
@@ -12,12 +15,13 @@ class Periodic(ABC):
     def __init__(self, name: str, every_s: float, *, at_once: bool = False) -> None:
         self._every_s = every_s
         self._at_once = at_once
+        self._failed = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @abstractmethod
     def look(self) -> None:
-        """Once. What it raises ends the thread, so it meets what can be expected itself."""
+        """Once. It meets what can be expected itself; what else it raises is logged, and it is made again in its time."""
 
     @property
     def is_stopping(self) -> bool:
@@ -34,6 +38,17 @@ class Periodic(ABC):
 
     def _run(self) -> None:
         if self._at_once:
-            self.look()
+            self._try()
         while not self._stop.wait(self._every_s):
+            self._try()
+
+    def _try(self) -> None:
+        try:
             self.look()
+        except Exception as error:
+            # Once, however often it comes again.
+            if self._failed != (failed := repr(error)):
+                self._failed = failed
+                logger.exception(f"a look at {self._thread.name} failed; it is made again")
+        else:
+            self._failed = ""

@@ -99,8 +99,8 @@ class RuleStore:
         current = self._folder / "current.json"
         # The fallback is what was in force, not what may lie damaged on disk.
         try:
-            if self.current is not None and self.fallback is None:
-                write_private(self._folder / "previous.json", current.read_bytes())
+            if self._signed is not None and self.fallback is None:
+                write_private(self._folder / "previous.json", msgspec.json.encode(self._signed))
             write_private(current, msgspec.json.encode(signed))
         except OSError as error:
             kind = NoSpace if is_no_space(error) else StoreError

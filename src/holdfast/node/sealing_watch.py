@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from holdfast.model.jobs import Finding
 from holdfast.node.periodic import Periodic
 from holdfast.node.store_worker_repositories import Repositories
@@ -17,8 +19,10 @@ class SealingWatch(Periodic):
         self._repositories = repositories
 
     def look(self) -> None:
-        for repository in self._repositories.opened():
-            repository.tick()
+        with ExitStack() as each:
+            # Whatever becomes of one, the others have their turn.
+            for repository in self._repositories.opened():
+                each.callback(repository.tick)
 
 
 def held_findings(repositories: Repositories) -> tuple[Finding, ...]:
