@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from holdfast.cli import exit_codes
-from tests.e2e.world import eventually
+from tests.e2e.world import eventually, restic
 from tests.ports import first_of_a_row
 from tests.typed import typed
 
@@ -366,6 +366,24 @@ def test_restore_before_the_first_point(desk: Desk) -> None:
     assert re.search(r"at or before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[", refused.stderr), "in the time of this machine, as all others"
     never = desk.run("restore", "--dataset", "desk/data", "--before-deletion", "/nothing", "--to", "back", expect=exit_codes.USAGE)
     assert "no state of 'desk/data' that has /nothing" in never.stderr
+
+
+def test_without_a_time_the_newest_is_restored_though_it_is_of_a_clock_that_was_ahead(new_desk: Desk) -> None:
+    """It took the newest by this machine's clock, and said nothing of what is newer."""
+    env = new_desk.json("repository", "env", "main")
+    command = ("backup", str(new_desk.data), "--host", "ahead", "--time", "2038-01-01 00:00:00")
+    restic(env["RESTIC_REPOSITORY"], env["RESTIC_PASSWORD"], new_desk.folder, *command)
+    (foreign,) = [point["dataset"] for point in new_desk.json("points") if point["operation"] == "foreign"]
+    new_desk.run("restore", "--dataset", foreign, "--to", str(new_desk.folder / "back"), "--node", "desk")
+    assert (new_desk.folder / "back" / str(new_desk.data / "letter.txt")[1:]).read_text() == "dear"
+    new_desk.run("download", "--dataset", foreign, str(new_desk.data / "letter.txt"), "--output", "letter")
+    assert (new_desk.folder / "letter").read_text() == "dear"
+
+
+def test_a_repair_that_could_not_look_does_not_say_that_there_is_nothing_to_do(new_desk: Desk) -> None:
+    assert "main: nothing to do" in new_desk.run("repository", "repair", "main").stdout
+    new_desk.run("repository", "pause", "main")
+    assert new_desk.run("repository", "repair", "main", expect=11).stdout == "main: failed\n"
 
 
 def test_a_lock_until_a_time_that_has_passed_is_refused(desk: Desk) -> None:

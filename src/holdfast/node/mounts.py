@@ -11,7 +11,7 @@ from holdfast.core.errors import NotReachable, ProtocolError, error_from
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.moments import AskMoment
-from holdfast.model.points import Point
+from holdfast.model.points import Point, newest_of
 from holdfast.model.questions import Answer, AskPoints, AskStatus, Failed, NodeStatus, Points, Question
 from holdfast.model.reading import PointReader
 from holdfast.node.config import load_config
@@ -35,9 +35,10 @@ class PointsHere:
     def points(self) -> Sequence[Point]:
         return _points_of(self._ask(AskPoints(repository=self.repository, dataset=self.dataset)))
 
-    def at(self, dataset: DatasetId, time: datetime) -> Point:
+    def at(self, dataset: DatasetId, time: datetime | None) -> Point:
+        """None = the newest."""
         found = _points_of(self._ask(AskMoment(dataset=dataset, at=time, repository=self.repository)))
-        return max(found, key=lambda point: (point.time, point.seq))
+        return newest_of(found) if time is None else max(found, key=lambda point: (point.time, point.seq))
 
     def open(self, point: Point) -> PointReader:
         channel = dial_local(data_socket(self.home), "Read", load_config(self.home).node)

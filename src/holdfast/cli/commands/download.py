@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def download(
     arguments: Annotated[list[str], typer.Argument(metavar="[POINT] PATH", help="A point, or --dataset; and one path in it.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
-    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, or like '2h ago' (default: now).")] = "",
+    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, or like '2h ago' (default: the newest).")] = "",
     repository: RepositoryOption = "",
     chosen: Annotated[str, typer.Option("--format", help="file, zip, tar or tar.zst (default: file; of a folder zip).")] = "auto",
     output: Annotated[str, typer.Option("-o", "--output", help="Write here, - = standard output (default: its name, here).")] = "",
@@ -93,13 +93,17 @@ def _from_here(home: Path, body: dict[str, Any], path: bytes, output: str) -> di
     """From a repository of this machine, the Master having no part; None = this machine has nothing of it."""
     if not has_agent(home):
         return None
+    from holdfast.core.ids import DatasetId
     from holdfast.node.mounts import PointsHere
     from holdfast.operations.download.download import open_download
 
     owner = PointsHere(home=home, repository=body["repository"], dataset=body["dataset"])
     try:
-        at = body["at"] or ("now" if body["dataset"] else "")
-        found = point_here(owner, What(point=body["point"], dataset=body["dataset"], at=at, repository=body["repository"]))
+        if body["dataset"] and not body["at"]:
+            found = owner.at(DatasetId(body["dataset"]), None)
+        else:
+            what = What(point=body["point"], dataset=body["dataset"], at=body["at"], repository=body["repository"])
+            found = point_here(owner, what)
     except (UnknownName, NotReachable):
         if has_session(home):
             return None

@@ -40,7 +40,7 @@ def restore(
     ] = None,
     to: Annotated[str, typer.Option("--to", help="Folder below which the full source paths are written; / is in place.")] = "",
     dataset: Annotated[str, typer.Option("--dataset", help="Instead of a point: this dataset ...")] = "",
-    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, like '2h ago', or last-clean (default: now).")] = "",
+    at: Annotated[str, typer.Option("--at", help="... at this time: ISO 8601, like '2h ago', or last-clean (default: the newest).")] = "",
     before: Annotated[str, typer.Option("--before-deletion", metavar="PATH", help="... as it was before PATH was deleted.")] = "",
     source: Annotated[str, typer.Option("--from", metavar="COPY", help="Only from this repository, or mirror NODE:FOLDER.")] = "",
     node: Annotated[str, typer.Option("--node", help="Machine to write on (default: where the data came from).")] = "",
@@ -133,11 +133,12 @@ def _undo(place: Path, jobs: list[str], *, dry_run: bool, as_json: bool) -> None
 
 
 def _moment(place: Path, dataset: str, at: str) -> str:
-    """In UTC; of `last-clean` what the anomalies say."""
+    """In UTC; of `last-clean` what the anomalies say. Empty where none is given: the newest may bear a later time than this machine's
+    clock shows, or a source's clock was ahead."""
     from holdfast.model.anomalies import LAST_CLEAN, Anomaly, last_clean
 
     if at != LAST_CLEAN:
-        return format_utc(parse_time(at or "now", now(SystemClock()), zone=None))
+        return format_utc(parse_time(at, now(SystemClock()), zone=None)) if at else ""
     import msgspec
 
     rows = found_anomalies(place, dataset)["anomalies"]
@@ -231,6 +232,7 @@ def _has_repository(home: Path) -> bool:
 
 def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
     from holdfast.model.moments import AskMoment
+    from holdfast.model.points import newest_of
     from holdfast.model.questions import Points
 
     at = parse_time(order["at"], now(SystemClock())) if order["at"] else None
@@ -238,7 +240,7 @@ def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
     answer = ask_agent(home, ask)
     if not isinstance(answer, Points):
         raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
-    return max(answer.points, key=lambda p: (p.time, p.seq)).id
+    return newest_of(answer.points).id
 
 
 def tell(jobs: list[dict[str, Any]], where: str, *, dry_run: bool, as_json: bool) -> None:

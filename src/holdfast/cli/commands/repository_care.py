@@ -160,4 +160,5 @@ def print_reports(jobs: list[dict[str, Any]]) -> None:
         if report.get("dry_run"):
             say(one_line(f"{job['rule']}: dry run, nothing was changed" if steps else f"{job['rule']}: nothing to do"))
         else:
-            say(one_line(f"{job['rule']}: {job['state'] if steps or job['kind'] != 'repair' else 'nothing to do'}"))
+            is_whole = job["kind"] == "repair" and not steps and job["state"] == "succeeded"
+            say(one_line(f"{job['rule']}: {'nothing to do' if is_whole else job['state']}"))
