@@ -85,6 +85,17 @@ def test_home_and_repositories_are_never_written(tmp_path: Path, text: str) -> N
     limits.check_mirror(tmp_path / "mirror")
 
 
+def test_a_place_is_clear_where_nothing_can_come_that_is_refused(tmp_path: Path) -> None:
+    hooks, store, allowed = tmp_path / "etc" / "hooks", tmp_path / "store", tmp_path / "allowed"
+    limits = limits_of(tmp_path / "home", f'write = ["{allowed}", "{tmp_path}/etc"]\nhooks = "{hooks}"', str(store))
+    assert limits.is_clear(allowed)
+    assert limits.is_clear(allowed / "to come")
+    for place in (tmp_path, tmp_path / "home", store, tmp_path / "etc", hooks, tmp_path / "elsewhere"):
+        assert not limits.is_clear(place)
+    assert load_limits(tmp_path / "other", [str(store)]).is_clear(allowed)
+    assert not load_limits(tmp_path / "other", [str(allowed / "a" / "repository")]).is_clear(allowed)
+
+
 @pytest.mark.parametrize("mode", [0o664, 0o646])
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
     write(tmp_path, 'read = ["/"]', mode)

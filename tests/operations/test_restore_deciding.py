@@ -83,3 +83,19 @@ def test_it_is_taken_for_all_files_of_a_new_folder_but_the_first(tmp_path: Path)
     planner.decide(files[0])
     assert all(planner.decide_next(entry) == Step("file", entry.path[1:], entry) for entry in files[1:])
     planner.close()
+
+
+def test_where_nothing_can_be_refused_what_is_new_is_not_asked_about(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    (tmp_path / "there").mkdir()
+    listed = [Entry(path=path, kind=Kind.DIRECTORY, mode=0o755) for path in (b"/new", b"/new/a", b"/new/a/b", b"/there", b"/there/new")]
+    for is_clear in (True, False):
+        rules = Rules(
+            conflict="overwrite", suffix=b".r", check_write=asked.append, check_remove=asked.append, owners=Owners(), is_clear=is_clear
+        )
+        planner = Planner(bytes(tmp_path), rules, lambda finding: None)
+        for entry in listed:
+            planner.decide(entry)
+        planner.close()
+    root = bytes(tmp_path)
+    assert [path.removeprefix(root) for path in asked] == [b"/new", b"/there", b"/there/new", *(entry.path for entry in listed)]

@@ -42,7 +42,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TreeSource:
 def as_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporary names say which process made them; what one that is gone has left is cleared away by the next."""
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True, text=True, timeout=60)
-    monkeypatch.setattr(writer, "temp_name", lambda number: b"%b%d-%d" % (PREFIX, int(gone.stdout), number))
+    monkeypatch.setattr(writer, "temp_prefix", lambda: b"%b%d-" % (PREFIX, int(gone.stdout)))
 
 
 @contextmanager

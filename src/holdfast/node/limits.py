@@ -136,6 +136,16 @@ class Limits:
                 path=os.fsdecode(path),
             )
 
+    def is_clear(self, path: str | bytes | Path) -> bool:
+        """Whether a restore may make whatever it likes below `path` where nothing is yet. What is there has to be asked for: it may be a
+        protected place under another name."""
+        try:
+            self.check_write(path)
+        except OutsideLimits:
+            return False
+        real = real_path(path)
+        return not any(is_below(place, real) for place in (*self.protected, *self._of_root))
+
     def check_mirror(self, path: str | bytes | Path) -> None:
         """As `check_write`, and not above a protected place either: a mirror removes what its source does not have."""
         self.check_write(path)

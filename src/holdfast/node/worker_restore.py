@@ -67,6 +67,7 @@ class RestoreTask:
                 clock=self.clock,
                 check_write=limits.check_write,
                 check_remove=limits.check_mirror,
+                is_clear=limits.is_clear,
                 on_progress=lambda files, done, total: meter.report("restoring", files, done, total),
                 cancelled=lambda: cancellation.requested,
                 wait=cancellation.wait,

@@ -45,7 +45,8 @@ class Surroundings(TypedDict, total=False):
     """What a restore is given. `roots` are the classification's paths: the folders above them are only passed through where they exist.
 
     `check_write` raises `OutsideLimits` for a path that may not be written, `check_remove` (default: the same) for a folder that may not be
-    replaced by a file, because of what is in it. `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`. `writers` is the number of
+    replaced by a file, because of what is in it. `is_clear`: whether all that is new below a target may be written, so that it is not asked
+    about (default: it is). `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`. `writers` is the number of
     processes that write (default: by what there is to write). With an `attempt` it can be taken back, and goes on where an earlier
     attempt was broken off; `may_go_on` is asked when this one is, whether there may be another.
     """
@@ -53,6 +54,7 @@ class Surroundings(TypedDict, total=False):
     clock: Required[Clock]
     check_write: Required[CheckWrite]
     check_remove: NotRequired[CheckWrite]
+    is_clear: NotRequired[Callable[[bytes], bool]]
     on_progress: NotRequired[OnProgress | None]
     cancelled: NotRequired[Callable[[], bool] | None]
     wait: NotRequired[Callable[[float], object]]
@@ -93,7 +95,7 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
     target = os.path.realpath(check_path(os.path.normpath(os.fsencode(request.target))))
     findings = Findings()
     with StepBook(*(attempt.plan, attempt.steps) if attempt else ()) as book:
-        planner = Planner(target, _rules(request, around), findings.add)
+        planner = Planner(target, _rules(request, around, target), findings.add)
         planning = Planning(reader.listing(tuple(paths)), planner, book, check=check, report=findings.add)
         try:
             if paths or request.dry_run:
@@ -126,13 +128,14 @@ def _watch(check: Callable[[], None], findings: Findings, around: Surroundings, 
     )
 
 
-def _rules(request: RestoreRequest, around: Surroundings) -> Rules:
-    attempt = around.get("attempt")
+def _rules(request: RestoreRequest, around: Surroundings, target: bytes) -> Rules:
+    attempt, is_clear = around.get("attempt"), around.get("is_clear")
     return Rules(
         conflict=request.conflict,
         suffix=attempt.suffix if attempt else now(around["clock"]).strftime(".restored-%Y%m%dT%H%M%SZ").encode(),
         check_write=around["check_write"],
         check_remove=around.get("check_remove", around["check_write"]),
+        is_clear=is_clear is not None and is_clear(target),
         roots=tuple(around.get("roots", ())),
         owners=request.owners,
         is_again=attempt is not None and attempt.number > 1,

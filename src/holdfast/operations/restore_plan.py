@@ -50,14 +50,15 @@ class RestorePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`, `check_remove` for a folder that must not go as a whole.
-    `is_again`: this restore was begun before, and `made` are the folders it then made and may not have dressed."""
+    """`suffix` is what `rename` appends. `check_write` raises `OutsideLimits`, `check_remove` for a folder that must not go whole; if
+    it `is_clear` neither does where nothing is. `is_again`: it was begun before, and `made` are folders it made then, dressed or not."""
 
     conflict: Conflict
     suffix: bytes
     check_write: Callable[[bytes], None]
     check_remove: Callable[[bytes], None]
     owners: Owners
+    is_clear: bool = False
     roots: tuple[bytes, ...] = ()
     is_again: bool = False
     made: frozenset[bytes] = frozenset()
@@ -230,7 +231,9 @@ class Planner:
         if entry.kind is not Kind.DIRECTORY and folder in self._approved and not replaces_folder:
             return True
         try:
-            (self._rules.check_remove if replaces_folder else self._rules.check_write)(os.path.join(self._target, at))
+            # Each question is a look at all folders above: 4 % of the CPU of a large restore.
+            if not (self._rules.is_clear and self._is_new(at)):
+                (self._rules.check_remove if replaces_folder else self._rules.check_write)(os.path.join(self._target, at))
         except OutsideLimits as error:
             self._outside = self._outside or error
             return False

@@ -18,8 +18,9 @@ _NAME = re.compile(re.escape(PREFIX) + rb"(\d{1,10})-\d+")
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-def temp_name(number: int) -> bytes:
-    return b"%b%d-%d" % (PREFIX, os.getpid(), number)
+def temp_prefix() -> bytes:
+    """What temporary names of this process begin with; a number comes behind it."""
+    return b"%b%d-" % (PREFIX, os.getpid())
 
 
 def claim(fd: int) -> None:

@@ -15,7 +15,7 @@ from holdfast.host.tree_writer.attributes import Attributes, Report
 from holdfast.host.tree_writer.draft import Draft, libc, write_pieces, write_sparse_pieces
 from holdfast.host.tree_writer.faults import Typed, store_error
 from holdfast.host.tree_writer.folders import Folder, Folders, check_name
-from holdfast.host.tree_writer.leftovers import claim, leftovers, temp_name
+from holdfast.host.tree_writer.leftovers import claim, leftovers, temp_prefix
 from holdfast.host.tree_writer.names import make_special, split_path
 from holdfast.host.tree_writer.removal import make_accessible, make_movable, remove_tree
 from holdfast.model.entry import Entry, Kind, display_path
@@ -45,7 +45,7 @@ class TreeWriter:
             self._folders = Folders(self._root)
             self._temp = Folders(temp) if temp else None
         self._attributes = Attributes(self._report)
-        self._numbers = itertools.count()
+        self._numbers, self._temp_prefix = itertools.count(), temp_prefix()
         self._needs_rights = os.geteuid() != 0
 
     @property
@@ -380,7 +380,7 @@ class TreeWriter:
     def _create_temp(self, folder_fd: int) -> tuple[bytes, int]:
         """A new file of ours under a temporary name: its name and descriptor."""
         while True:
-            name = temp_name(next(self._numbers))
+            name = self._temp_prefix + b"%d" % next(self._numbers)
             try:
                 fd = os.open(name, _CREATE, 0o600, dir_fd=folder_fd)
             except FileExistsError:
@@ -390,7 +390,7 @@ class TreeWriter:
 
     def _under_temp_name(self, make: Callable[[bytes], None]) -> bytes:
         while True:
-            name = temp_name(next(self._numbers))
+            name = self._temp_prefix + b"%d" % next(self._numbers)
             try:
                 make(name)
                 return name
