@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from datetime import datetime
 from typing import NoReturn
@@ -90,9 +91,9 @@ def test_a_commit_that_was_refused_and_stayed_in_the_journal_counts_for_nothing(
     store.source.leave()
     store.source.remove(b"/data/refused")
     store.hold(3)
-    dead, store.repository, store.source.session = store.repository, store.scene.open(), None
+    store.scene.kill(store.repository)
+    store.repository, store.source.session = store.scene.open(), None
     store.close()
-    del dead
 
 
 def test_what_another_program_took_before_there_was_a_lock_again_is_not_built_on(scene: RepositoryScene) -> None:
@@ -120,3 +121,17 @@ def test_what_another_program_took_before_there_was_a_lock_again_is_not_built_on
     source.leave()
     repository.close()
     scene.restic.check()
+
+
+def test_a_journal_that_cannot_be_read_leaves_nothing_open(scene: RepositoryScene) -> None:
+    """An owner that tries again and again must not run out of descriptors by that."""
+    (scene.home / "journal" / "x.held").mkdir(parents=True)
+    gc.disable()
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="directory"):
+                scene.open()
+        opened = [os.readlink(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{each}")]
+    finally:
+        gc.enable()
+    assert [path for path in opened if path.startswith(str(scene.home))] == []

@@ -101,15 +101,14 @@ def open_repository(backend: Backend, home: Path, **setup: Unpack[Setup]) -> Rep
             with suppress(RepositoryLocked):
                 settle_revisions(interior)
                 settle_bindings(interior)
+            return Repository(interior, setup["repository_id"], home, config.id)
         except BaseException:
             again = interior.catalog.damaged and not last_try
             interior.stop()
             if not again:
                 backend.close()
                 raise
-        else:
-            break
-    return Repository(interior, setup["repository_id"], home, config.id)
+    raise AssertionError("the last try ends one way or the other")
 
 
 class Repository:

@@ -98,6 +98,7 @@ class RepositoryScene:
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     made: list[tuple[DatasetId, tuple[str, ...]]] = field(default_factory=list)
     following: tuple[rules.StoredOperation, ...] = ()
+    repositories: list[Repository] = field(default_factory=list)
     _opened: int = 0
 
     @property
@@ -127,7 +128,7 @@ class RepositoryScene:
 
     def open(self, wrap: Callable[[Backend], Backend] = lambda backend: backend) -> Repository:
         self._opened += 1
-        return open_repository(
+        repository = open_repository(
             wrap(self.backend()),
             self.home,
             name="main",
@@ -137,6 +138,18 @@ class RepositoryScene:
             entropy=SeededEntropy(f"open {self._opened}"),
             wait=lambda _seconds: None,
         )
+        self.repositories.append(repository)
+        return repository
+
+    def kill(self, repository: Repository) -> None:
+        """Its process dies: nothing that it holds is sealed, no lock given back."""
+        repository._interior.lock._stop.set()
+        repository._interior.stop()
+
+    def end(self) -> None:
+        """What was opened and left is left as by a process that dies."""
+        while self.repositories:
+            self.kill(self.repositories.pop())
 
     def open_faulty(self, plan: Plan = no_fault) -> tuple[Repository, FaultyBackend]:
         """As `open`, over a backend that fails as planned."""
