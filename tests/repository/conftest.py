@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,15 @@ def shared_bucket(object_store: ObjectStore) -> str:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, request: pytest.FixtureRequest) -> RepositoryScene:
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RepositoryScene]:
     """In a folder, or where `everywhere` says."""
     scene = RepositoryScene(tmp_path)
     if getattr(request, "param", "local") == "s3":
         store, bucket = request.getfixturevalue("object_store"), request.getfixturevalue("shared_bucket")
         scene = BucketScene(tmp_path, object_store=store, bucket=bucket, prefix=f"scenes/{tmp_path.name}")
     scene.create()
-    return scene
+    yield scene
+    scene.end()
 
 
 @pytest.fixture

@@ -114,8 +114,7 @@ def _try(number: int, fault: Fault, *, stock: bool) -> None:
             story.play(repository)
         assert disk.fired or fault is Fault.FULL
         if fault.ends_all:
-            repository._interior.lock._stop.set()
-            repository._interior.stop()
+            story.scene.kill(repository)
         else:
             repository.close()
         story.verify(stock=stock)

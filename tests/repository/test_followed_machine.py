@@ -136,8 +136,7 @@ class FollowedMachine(RuleBasedStateMachine):
         """The journal is all that is left of what was held."""
         for each in self.sets:
             each.source.session = None
-        self.repository._interior.lock._stop.set()
-        self.repository._interior.stop()
+        self.scene.kill(self.repository)
         self._open(catalog)
 
     @rule(catalog=st.sampled_from(["kept", "lost"]))

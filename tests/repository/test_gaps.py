@@ -120,13 +120,13 @@ def test_gaps_that_only_the_journal_of_a_killed_owner_knows_are_said(scene: Repo
     repository, source = followed(scene)
     gaps = (with_gap(source, repository, full=True), with_gap(source, repository))
     assert repository.gaps(DATASET) == gaps
+    scene.kill(repository)
     if catalog == "lost":
         lose_catalog(scene)
     again = scene.open()
     assert again.gaps(DATASET) == gaps
     source.session = None
     assert said_again(scene, again, source) == gaps
-    del repository
 
 
 def test_a_gap_that_two_commits_tell_is_one(scene: RepositoryScene) -> None:

@@ -153,6 +153,7 @@ def _assert_all_is_sent_again(scene: RepositoryScene, repository: Repository, so
 def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScene, catalog: str) -> None:
     repository, source = _followed(scene)
     states = some_states(source, repository, 4)
+    scene.kill(repository)
     if catalog == "lost":
         _catalog_lost(scene)
     again = scene.open()
@@ -166,12 +167,12 @@ def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScen
     source.leave()
     again.close()
     scene.restic.check()
-    del repository
 
 
 def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: RepositoryScene) -> None:
     repository, source = _followed(scene)
     some_states(source, repository, 5)
+    scene.kill(repository)
     (path,) = (scene.home / "journal").iterdir()
     whole = path.read_bytes()
     places = [placed.end for placed in scan(whole).groups]
@@ -185,7 +186,6 @@ def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: Repos
     assert set(newest) == set(source.tree) - {b"/data/new1"}
     assert {path: newest[path] for path in newest} == {path: entry for path, entry in source.tree.items() if path in newest}
     _assert_all_is_sent_again(scene, again, source)
-    del repository
 
 
 def test_a_session_lock_is_held_while_anything_is_unsealed(scene: RepositoryScene) -> None:
@@ -467,7 +467,6 @@ def test_of_a_large_file_only_what_changes_is_written_down(scene: RepositoryScen
     _assert_states(again, states)
     again.close()
     scene.restic.check()
-    del repository
 
 
 def test_what_a_held_file_consists_of_is_told_to_its_source(scene: RepositoryScene) -> None:

@@ -146,8 +146,7 @@ def _try(number: int, fault: Fault, *, stock: bool) -> None:
                 story.source.leave()
             repository.close()
         else:
-            repository._interior.lock._stop.set()
-            repository._interior.stop()
+            scene.kill(repository)
         story.verify(stock=stock)
 
 

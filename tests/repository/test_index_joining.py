@@ -85,8 +85,7 @@ def test_a_fault_at_any_step_takes_nothing(tmp_path: Path) -> None:
         with disk, suppress(HoldfastError, OSError, PowerCut):
             join_indexes(repository._interior)
         if fault is not None and fault.ends_all:
-            repository._interior.lock._stop.set()
-            repository._interior.stop()
+            scene.kill(repository)
         else:
             repository.close()
         for lock in (scene.place / "locks").iterdir():

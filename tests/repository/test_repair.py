@@ -136,6 +136,7 @@ def test_a_power_cut_at_any_step_of_a_repair(tmp_path: Path, tree: Path) -> None
         assert len(again.points()) == 2
         again.close()
         scene.restic.check()
+        scene.end()
         shutil.rmtree(folder)
         return finished
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import pytest
 
 from holdfast.delivery.ports import Action
 from holdfast.delivery.verify import verify_payload
@@ -11,21 +13,21 @@ from holdfast.model.entry import Entry, Kind
 from holdfast.model.reading import PointReader
 from holdfast.repository.repository import Repository
 from holdfast.testing.action_suite import ROOT, ActionSuite, Held
-from holdfast.testing.reader_suite import ReaderSuite
+from holdfast.testing.reader_suite import CHUNKS, STATE, ReaderSuite
 from holdfast.testing.repository_scene import DATASET, MarkingFeeder, RepositoryScene
 
 
 class StoreBench:
     def __init__(self, place: Path) -> None:
-        self._scene = RepositoryScene(place)
-        self._scene.create()
+        self.scene = RepositoryScene(place)
+        self.scene.create()
         self._repository: Repository | None = None
 
     def open(self) -> Action:
         if self._repository is not None:
             self._repository.close()
-        self._repository = self._scene.open()
-        return self._scene.action(self._repository)
+        self._repository = self.scene.open()
+        return self.scene.action(self._repository)
 
     def held(self) -> Held | None:
         assert self._repository is not None
@@ -43,18 +45,21 @@ class StoreBench:
 
 
 class TestStore(ActionSuite):
-    def make_bench(self, place: Path) -> StoreBench:
-        return StoreBench(place)
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[StoreBench]:
+        bench = StoreBench(tmp_path)
+        yield bench
+        bench.scene.end()
 
 
 class StoredReaderBench:
     """A point of a repository on this machine."""
 
     def __init__(self, place: Path, entries: Mapping[bytes, Entry], chunks: Mapping[bytes, bytes]) -> None:
-        self._scene = RepositoryScene(place)
-        self._scene.create()
-        self._repository = self._scene.open()
-        action = self._scene.action(self._repository)
+        self.scene = RepositoryScene(place)
+        self.scene.create()
+        self._repository = self.scene.open()
+        action = self.scene.action(self._repository)
         action.cursor()
         MarkingFeeder(dataset=DATASET, roots=(ROOT,), chunks=dict(chunks)).send(action, None, entries)
         action.close()
@@ -64,11 +69,14 @@ class StoredReaderBench:
 
     def lose(self, chunk: bytes) -> None:
         """All content with it: packs are small files here."""
-        for pack in (self._scene.place / "data").rglob("*"):
+        for pack in (self.scene.place / "data").rglob("*"):
             if pack.is_file():
                 pack.unlink()
 
 
 class TestStoredPoint(ReaderSuite):
-    def make_bench(self, place: Path, entries: Mapping[bytes, Entry], chunks: Mapping[bytes, bytes]) -> StoredReaderBench:
-        return StoredReaderBench(place, entries, chunks)
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[StoredReaderBench]:
+        bench = StoredReaderBench(tmp_path, STATE, CHUNKS)
+        yield bench
+        bench.scene.end()

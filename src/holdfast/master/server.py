@@ -12,7 +12,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ async def serve(
     """As `run`, in a loop that is there already, until `stop` is set."""
     base = open_foundation(config, clock=clock, entropy=entropy)
     identity = _Identity(base.authority, config, clock)
-    with listen(config.api_host, config.api_port) as listener, _session_of(base):
+    with closing(base.database), listen(config.api_host, config.api_port) as listener, _session_of(base):
         hub_server = HubServer(
             f"{_bracketed(config.hub_host)}:{config.hub_port}",
             lambda: identity.credentials,
@@ -126,7 +126,6 @@ async def serve(
         await master.say_farewell()
         await hub_server.stop(1.0)
         await serving
-        base.database.close()
 
 
 @contextmanager
