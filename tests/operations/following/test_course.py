@@ -17,7 +17,7 @@ from holdfast.model.gaps import Gap as Told
 from holdfast.model.gaps import GapReason
 from holdfast.model.rules import DatasetRule
 from holdfast.operations.following.backlog import SETTLE_S, Work
-from holdfast.operations.following.course import Course
+from holdfast.operations.following.course import BACK_OFF_S, LONG_AWAY_ATTEMPTS, LONG_AWAY_S, Course
 from holdfast.operations.following.plan import Followed
 from holdfast.testing.virtual_clock import VirtualClock
 
@@ -73,6 +73,7 @@ def test_a_gap_that_waits_leaves_nothing_sound(course: Course) -> None:
     assert course.is_sound
 
 
+AWAY = ErrorFacts("not-reachable", "nobody is there", "", True)
 GONE = ErrorFacts("source-vanished", "/data is gone")
 
 
@@ -174,3 +175,21 @@ def test_what_could_not_be_done_is_late_until_it_is(course: Course, clock: Virtu
         clock.advance(10.0)
         course.undone(course.take(clock.monotonic_s()), None, clock.monotonic_s())
     assert due_at(course, clock) == 0.0
+
+
+def test_who_is_away_keeps_nobody_from_what_changes(course: Course, clock: VirtualClock) -> None:
+    for _ in range(LONG_AWAY_ATTEMPTS + 1):
+        course.hear(LETTER, clock.monotonic_s())
+        clock.advance(BACK_OFF_S[-1])
+        assert course.take(clock.monotonic_s())
+        course.behind(AWAY, clock.monotonic_s())
+        assert course.is_sound
+        assert course.told((), clock.now_ns(), clock.monotonic_s()).error == AWAY
+    now_s = clock.monotonic_s()
+    assert course.next_s() == now_s + LONG_AWAY_S
+    course.hear(LETTER, now_s)
+    assert course.next_s() == now_s + SETTLE_S
+    # A run of that tries the receiver, too, and does not put the next attempt off.
+    course.take(now_s + 1)
+    course.behind(AWAY, now_s + 1)
+    assert course.next_s() == now_s + LONG_AWAY_S

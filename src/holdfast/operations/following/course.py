@@ -40,10 +40,12 @@ class Course:
         self.is_ready = False
         self.is_behind = False
         self._clock = clock
+        # Why nothing was captured, and why somebody does not have what was.
         self._error: ErrorFacts | None = None
+        self._away: ErrorFacts | None = None
         self._blind: ErrorFacts | None = None
         self._attempts = 0
-        self._not_before_s = 0.0
+        self._not_before_s = self._behind_at_s = 0.0
         self._blind_at_s = 0.0
         self._looked_ns = clock.now_ns()
         self._open_gaps: list[Gap] = []
@@ -129,14 +131,16 @@ class Course:
     def mind_windows(self) -> None:
         """Before it is asked what is due. Who was closed and is open now gets what it missed."""
         if self.openings.look(now(self._clock)):
-            self.is_behind, self._attempts, self._not_before_s = True, 0, 0.0
+            self.is_behind, self._attempts, self._not_before_s, self._behind_at_s = True, 0, 0.0, 0.0
 
     def next_s(self) -> float | None:
         """When there is something to do; None = only when something happens, or a window opens."""
         if self.openings.is_at_rest:
             return None
         times = [time_s for time_s in (self.backlog.next_s(), None if self._blind is None else self._blind_at_s) if time_s is not None]
-        if self.is_behind or self._refused_ns is not None:
+        if self.is_behind:
+            times.append(self._behind_at_s)
+        if self._refused_ns is not None:
             times.append(0.0)
         return max(min(times), self._not_before_s) if times else None
 
@@ -213,7 +217,7 @@ class Course:
     def done(self, now_s: float) -> None:
         """The work that was taken was delivered everywhere."""
         self._heal()
-        self._error, self._attempts, self._not_before_s, self.is_behind = None, 0, 0.0, False
+        self._error, self._away, self._attempts, self._not_before_s, self.is_behind = None, None, 0, 0.0, False
         if self._blind is not None:
             self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
 
@@ -227,13 +231,16 @@ class Course:
         if error is not None and error.code == SourceVanished.code and self._refused_ns is None:
             self._refused_ns = self._clock.now_ns() - int(max(0.0, now_s - work.since_s) * 1e9)
         self.backlog.put_back(replace(work, gaps=tuple(_lasting(work.gaps))))
-        self._wait(error, now_s)
+        self._error = None if WindowClosed.says(error) else error
+        self._not_before_s = now_s + self._back_off_s()
 
     def behind(self, error: ErrorFacts, now_s: float) -> None:
-        """It was captured, and some receiver did not get it."""
+        """It was captured, and some receiver did not get it: that is tried again, and nothing else waits for it."""
         self._heal()
+        self._error, self._away, self._not_before_s = None, error, 0.0
+        if not self.is_behind or now_s >= self._behind_at_s:
+            self._behind_at_s = now_s + self._back_off_s()
         self.is_behind = True
-        self._wait(error, now_s)
 
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest change that was not delivered; 0 = everything was."""
@@ -261,7 +268,7 @@ class Course:
             shortfalls=tuple(sorted({shortfall.value for each in mine for shortfall in each.shortfalls})),
             gaps=tuple(self._gaps),
             open_gap_since=min((*(gap.since for gap in self._open_gaps), *refused), default=None),
-            error=self._error or self._blind,
+            error=self._error or self._away or self._blind,
             pending_bytes=sum(map(size_bytes_of, self.backlog.names(_MOST_MEASURED))),
             waits_until=self.openings.first_opening(utc(now_ns)),
         )
@@ -271,7 +278,7 @@ class Course:
             return FollowState.STARTING
         if self._blind is not None:
             return FollowState.NOT_WATCHED
-        if self._error is not None or (self.openings.is_at_rest and len(self.backlog)):
+        if self._error is not None or self._away is not None or (self.openings.is_at_rest and len(self.backlog)):
             return FollowState.WAITING
         return FollowState.RECONCILING if self._open_gaps else FollowState.FOLLOWING
 
@@ -283,11 +290,9 @@ class Course:
         self._open_gaps.clear()
         self._refused_ns = None
 
-    def _wait(self, error: ErrorFacts | None, now_s: float) -> None:
-        self._error = None if WindowClosed.says(error) else error
-        wait_s = BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
-        self._not_before_s = now_s + (LONG_AWAY_S if self._attempts >= LONG_AWAY_ATTEMPTS else wait_s)
+    def _back_off_s(self) -> float:
         self._attempts += 1
+        return LONG_AWAY_S if self._attempts > LONG_AWAY_ATTEMPTS else BACK_OFF_S[min(self._attempts, len(BACK_OFF_S)) - 1]
 
     def _concerns(self, path: bytes | None) -> bool:
         # Without a path nobody knows where it was; to `concerns` that would lie above every root.

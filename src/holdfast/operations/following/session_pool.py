@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _IDLE_S, _LIFE_S = 5.0, 120.0
 PATIENCE_S, SHORT_PATIENCE_S = 3.0, 0.3
-"""So long a small run waits for a connection; the short one is for a receiver that kept the one before waiting for longer."""
+"""So long a small run waits for a connection that it begins; the short one is where the one before took longer."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Attempt:
         self.done = threading.Event()
         self.kept: Kept | None = None
         self.error: Exception | None = None
-        self.ended_s = 0.0
+        self.began_s, self.ended_s = clock.monotonic_s(), 0.0
         self._connect, self._clock = connect, clock
         threading.Thread(target=self._run, name="connect", daemon=True).start()
 
@@ -92,10 +92,10 @@ class SessionPool:
         """A new session, the caller's. Raises what `connect` raises, and `NotReachable` when it takes longer than one waits for it: then
         the connection goes on, for who asks again. `cancellation` ends it."""
         with self._lock:
-            attempt = self._attempts.get(delivery)
+            attempt, patience_s = self._attempts.get(delivery), 0.0
             if attempt is None or not attempt.is_of_use(self._clock.monotonic_s()):
                 attempt = self._attempts[delivery] = _Attempt(connect, self._clock)
-            patience_s = SHORT_PATIENCE_S if delivery in self._slow else PATIENCE_S
+                patience_s = SHORT_PATIENCE_S if delivery in self._slow else PATIENCE_S
         cancellation.on_cancel(attempt.cancellation.cancel)
         is_over = attempt.done.wait(patience_s)
         with self._lock:
@@ -105,8 +105,9 @@ class SessionPool:
                 return attempt.kept
         if attempt.error is not None:
             raise attempt.error
+        waited_s = self._clock.monotonic_s() - attempt.began_s
         hint = "check the network, and whether the other machine is busy with other deliveries"
-        raise NotReachable(f"no session was taken within {patience_s:g} s", hint=hint)
+        raise NotReachable(f"no session was taken within {waited_s:.1f} s; it is tried on", hint=hint)
 
     def keep(self, delivery: str, kept: Kept, acknowledgements: dict[ActionId, Acknowledgement]) -> None:
         """After a commit that every action has acknowledged; with any trouble the session is closed, and the next one asks anew."""
