@@ -280,6 +280,9 @@ def test_a_failed_job_is_tried_again_by_name_and_what_cannot_be_is_refused(desk:
     desk.data.rename(away)
     try:
         desk.run("trigger", "protect-data", "--wait", expect=exit_codes.FAILED)
+        back = desk.run("restore", "--dataset", "desk/data", "--before-deletion", str(desk.data), "--to", "refused")
+        assert "the source is refused: " in back.stderr
+        assert (desk.folder / "refused" / str(desk.data)[1:] / "letter.txt").read_text() == "dear"
     finally:
         away.rename(desk.data)
     failed = desk.json("jobs", "--rule", "desk/data")[0]
@@ -293,6 +296,8 @@ def test_a_failed_job_is_tried_again_by_name_and_what_cannot_be_is_refused(desk:
     eventually(lambda: desk.json("jobs", again.split(":")[0])["state"] == "succeeded", "what went well is run again, too")
     desk.run("repository", "check", "main")
     check = next(job["id"] for job in desk.json("jobs") if job["kind"] == "check")
+    still = desk.run("restore", "--dataset", "desk/data", "--before-deletion", str(desk.data), "--to", "back", expect=exit_codes.USAGE)
+    assert "is still there in the newest state kept, of 20" in still.stderr
     assert "is not tried again as it was" in desk.run("jobs", "retry", check, expect=exit_codes.USAGE).stderr
     assert "hint:" in desk.run("jobs", "retry", "ffff", expect=exit_codes.USAGE).stderr
 

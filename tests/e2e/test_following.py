@@ -98,6 +98,12 @@ def test_an_emptied_source_is_not_followed_into_nothing_and_is_said(office: Worl
     assert "1 failed (files1/documents" in said.stdout
     assert "Also in trouble" in said.stdout
     assert len(list(mirror.rglob("file *"))) == 60
+    # Nobody keeps that deletion: what was before it is the last state there is.
+    data, back = office.folder / "data", office.folder / "back"
+    restored = office.run("restore", "--dataset", "files1/documents", "--before-deletion", str(data), "--to", str(back))
+    assert "the source is refused since" in restored.stderr
+    assert "restored is the last state kept" in restored.stderr
+    assert rsync_differences(office.folder / "away", back / str(data).lstrip("/")) == ""
     office.run("trigger", "office", "--accept", "--wait")
     eventually(lambda: is_following(office), "it is followed again")
     eventually(lambda: not list(mirror.rglob("file *")), "the mirror is empty, too")

@@ -124,6 +124,8 @@ async def test_jobs_are_filtered_and_paged(running: Running) -> None:
     failed = await running.get("/jobs", state="failed", rule=LABEL, limit=4)
     assert ({found["state"] for found in failed["jobs"]}, failed["more"]) == ({"failed"}, True)
     assert len((await running.get("/jobs", flow="office", limit=100))["jobs"]) == 31
+    unknown = await running.get("/jobs", flow="ofice", status=404)
+    assert (unknown["error"]["message"], unknown["error"]["hint"]) == ("there is no flow 'ofice'", "did you mean `office`?")
     await running.get("/jobs", before="f" * 32, status=404)
     await running.get("/jobs", state="sideways", status=400)
     assert (await running.get(f"/jobs/{mine[0].id}"))["progress"] is None

@@ -93,12 +93,12 @@ class Machine:
                     raise UnknownName(f"no point {a!r} here")
                 return Differences(rows=(Difference(path=f"/{self.number}", change=Change.ADDED),), a=sides[0][-1], b=sides[1][-1])
             case AskHistory(path=path):
-                return Listings(rows=(Listing(path=path.decode(), kind="file", mode=0, size_bytes=0, mtime_ns=0, points=self.number),))
+                row = Listing(path=path.decode(), kind="file", mode=0, size_bytes=0, mtime_ns=0, points=self.number)
+                return Listings(rows=(row,) * (path != b"/never"))
             case AskListing(point=prefix, path=path):
                 if not (mine := [p for p in self.points if p.id.startswith(prefix)]):
                     raise UnknownName(f"no point {prefix!r} here")
-                name = path.decode("utf-8", "replace")
-                row = Listing(path=name, path_raw=path, kind="dir", mode=self.number, size_bytes=0, mtime_ns=0)
+                row = Listing(path=path.decode("utf-8", "replace"), path_raw=path, kind="dir", mode=self.number, size_bytes=0, mtime_ns=0)
                 return Listings(rows=(row,), point=mine[0])
             case AskFind(pattern=pattern):
                 return Listings(rows=(Listing(path=f"/{self.number}/{pattern}", kind="file", mode=0, size_bytes=0, mtime_ns=0),))
@@ -280,7 +280,7 @@ async def test_a_restore_order_is_signed_for_the_right_reader(running: Running) 
     body = {"point": point[:8], "paths": ["/srv/documents/a%FF"], "to": "/back", "dry_run": True, "limit_bytes_s": 5}
     started = await running.post("/restores", body)
     assert started["point"]["id"] == point
-    assert set(started) == {"trigger", "job", "point", "lacks"}
+    assert set(started) == {"trigger", "job", "point", "lacks", "refusal"}
     (ask,) = asked(machines["files1"], AskRestore)
     order = msgspec.json.decode(ask.order.body, type=RestoreOrder)
     assert verify_signature(running.master.base.authority.signing_public, signed_bytes_of_order(ask.order.body), ask.order.signature)

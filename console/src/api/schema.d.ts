@@ -1741,7 +1741,7 @@ export interface paths {
         };
         /**
          * History
-         * @description Newest first. `path` is percent-encoded bytes (once more than the query itself).
+         * @description Newest first; nothing was ever kept of it = an error. `path` is percent-encoded bytes (once more than the query itself).
          */
         get: operations["history"];
         put?: never;
@@ -6182,12 +6182,24 @@ export interface components {
         };
         /**
          * FoundPoints
-         * @description Newest last.
+         * @description Newest last. `refusal`, of what was before a deletion: the source is refused, and what it is now is kept by nobody.
          */
         FoundPoints: {
             points: components["schemas"]["Point"][];
             /** @default [] */
             unreachable: components["schemas"]["Unreachable"][];
+            /** @default null */
+            refusal: components["schemas"]["Refusal"] | null;
+        };
+        /**
+         * Refusal
+         * @description Why a source is refused. `since`: of one that is followed, where what was deleted just before may have been delivered as it went;
+         *         null = its last run was refused as a whole.
+         */
+        Refusal: {
+            error: components["schemas"]["ErrorFacts"];
+            /** @default null */
+            since: string | null;
         };
         /**
          * FoundMoments
@@ -6415,7 +6427,7 @@ export interface components {
         /**
          * StartedRestore
          * @description `lacks`: what of the folders that the rules capture now is wanted and not in this copy: it is a part of the point (`only`), or older
-         *         than they. No other copy has it.
+         *         than they. No other copy has it. `refusal`: the source of what was before a deletion is refused.
          */
         StartedRestore: {
             trigger: string;
@@ -6423,6 +6435,8 @@ export interface components {
             point: components["schemas"]["Point"];
             /** @default [] */
             lacks: string[];
+            /** @default null */
+            refusal: components["schemas"]["Refusal"] | null;
         };
         /**
          * GrantedMount

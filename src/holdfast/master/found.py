@@ -15,6 +15,7 @@ from holdfast.model.gaps import Gap
 from holdfast.model.moments import Moment
 from holdfast.model.point_changes import ChangedPoint
 from holdfast.model.points import Listing, LostListing, Point
+from holdfast.model.refusals import Refusal
 from holdfast.model.searching import HitPage
 
 
@@ -27,10 +28,11 @@ class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundPoints(msgspec.Struct, frozen=True, kw_only=True):
-    """Newest last."""
+    """Newest last. `refusal`, of what was before a deletion: the source is refused, and what it is now is kept by nobody."""
 
     points: tuple[Point, ...]
     unreachable: tuple[Unreachable, ...] = ()
+    refusal: Refusal | None = None
 
 
 class FoundRows(msgspec.Struct, frozen=True, kw_only=True):

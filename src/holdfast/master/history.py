@@ -7,10 +7,13 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy.orm import Session
 
+from holdfast.compiler.nearest import nearest_hint
+from holdfast.core.errors import UnknownName
 from holdfast.core.ids import JobId, NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
+from holdfast.master.landscape import landscape_of
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.happenings import JobChoice
 from holdfast.master.triggers import Triggers
@@ -55,6 +58,9 @@ class History:
         """Newest first, and whether there are more. Raises `UnknownName`."""
 
         def read(session: Session) -> tuple[Job, ...]:
+            about = deployment(session).rule_names(wanted.flow) if wanted.flow else frozenset[str]()
+            if wanted.flow and not (about and sight.has_flow(wanted.flow)):
+                self._refuse_unknown_flow(session, wanted.flow, sight)
             choice = JobChoice(
                 node=inventory.named_node(session, wanted.node).id if wanted.node else None,
                 state=State(wanted.state) if wanted.state else None,
@@ -62,7 +68,7 @@ class History:
                 tag=wanted.tag,
                 subject=wanted.rule,
                 flow=wanted.flow,
-                flow_subjects=deployment(session).rule_names(wanted.flow) if wanted.flow else frozenset(),
+                flow_subjects=about,
                 before=JobId(wanted.before) if wanted.before else None,
                 sight=sight,
             )
@@ -70,6 +76,13 @@ class History:
 
         found = await self._base.database.run(read)
         return found[: wanted.limit], len(found) > wanted.limit
+
+    def _refuse_unknown_flow(self, session: Session, flow: str, sight: Sight) -> None:
+        """Of one that was deactivated and is in no document any more there are jobs that its triggers started."""
+        known = [each.resource.name for each in landscape_of(session, self._base.environment.id).flows]
+        known = [name for name in known if sight.has_flow(name)]
+        if flow not in known and not (sight.everything and happenings.was_triggered(session, flow)):
+            raise UnknownName(f"there is no flow {flow!r}", hint=nearest_hint(flow, known, "`holdfast status` shows flows"), flow=flow)
 
     async def job(self, prefix: str, sight: Sight = SEES_ALL) -> Job:
         """Raises `UnknownName`, also when it may not be seen."""

@@ -30,12 +30,14 @@ from holdfast.master.hub import Hub
 from holdfast.master.mirror_states import ask_mirrors, mirror_rows, places_in_mirror
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
+from holdfast.master.refused_sources import refusal_at_source
 from holdfast.master.wanted_points import may_mean_several, one_id, who_has_the_rest
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.explanations import MirrorCopy
 from holdfast.model.mirrors import title_of
 from holdfast.model.moments import AskMoment, AskMoments, Moments, is_address
+from holdfast.model.never_kept import never_kept
 from holdfast.model.point_changes import check_change, refuse_what_stays
 from holdfast.model.points import whole_copies
 from holdfast.model.questions import (
@@ -92,11 +94,14 @@ class Queries:
     async def moment(self, ask: AskMoment, sight: Sight = SEES_ALL) -> FoundPoints:
         """What a dataset was at a time: of each repository its newest point or moment, or its older versions of single files."""
         sight.check_asked(ask.dataset, ask.repository)
-        answers, gaps = await self._ask(await self._owners(ask.repository, sight), ask, Points)
+        rolled_out = await self._base.database.run(deployment)
+        if ask.before_deletion:
+            ask = msgspec.structs.replace(ask, refusal=await refusal_at_source(self._hub, rolled_out, ask.dataset))
+        answers, gaps = await self._ask(owners_of(rolled_out, ask.repository, sight), ask, Points)
         found = tuple(point for answer in answers for point in answer.points if sight.has_copy(point.dataset_id, point.repository))
         if not found:
             _raise_refusal(gaps)
-        return FoundPoints(points=found, unreachable=_silent(gaps))
+        return FoundPoints(points=found, unreachable=_silent(gaps), refusal=ask.refusal)
 
     async def moments(self, ask: AskMoments, sight: Sight) -> FoundMoments:
         """Of all repositories together, each moment and gap once."""
@@ -164,6 +169,13 @@ class Queries:
 
     async def _listing_of(self, node: Node, ask: AskListing) -> Listings:
         return await self._hub.ask_for(node.id, ask, Listings, ANSWER_TIMEOUT_S)
+
+    async def history(self, ask: AskHistory, sight: Sight) -> FoundRows:
+        """Raises `UnknownName` where everybody answered and nobody knows the path."""
+        found = await self.rows(ask, sight)
+        if not found.rows and not found.unreachable:
+            raise never_kept(ask.path, ask.dataset)
+        return found
 
     async def rows(self, ask: AskFind | AskHistory, sight: Sight) -> FoundRows:
         ask = msgspec.structs.replace(ask, within=sight.within)

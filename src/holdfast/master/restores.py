@@ -36,6 +36,7 @@ from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, 
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
 from holdfast.model.recalling import AskRecall
+from holdfast.model.refusals import Refusal
 from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.sight import Reach, Sight
@@ -63,12 +64,13 @@ W = TypeVar("W", bound=Wanted)
 
 class StartedRestore(msgspec.Struct, frozen=True, kw_only=True):
     """`lacks`: what of the folders that the rules capture now is wanted and not in this copy: it is a part of the point (`only`), or older
-    than they. No other copy has it."""
+    than they. No other copy has it. `refusal`: the source of what was before a deletion is refused."""
 
     trigger: str
     job: JobId
     point: Point
     lacks: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
 
 class Source(NamedTuple):
@@ -112,7 +114,7 @@ class Restores:
         )
         if not jobs:
             raise NotReachable("the node took the order but started no job", node=reader.name)
-        return StartedRestore(trigger=trigger, job=jobs[0], point=point, lacks=sources[0].lacks)
+        return StartedRestore(trigger=trigger, job=jobs[0], point=point, lacks=sources[0].lacks, refusal=wish.refusal)
 
     async def mount(self, wanted: Wanted, reach: Reach) -> GrantedMount:
         """Let a node show a point as a folder for the next hour; it asks again before that is over. Raises as `restore` does."""
@@ -238,7 +240,7 @@ class Restores:
             found = await ask.moment(asked, sight)
             if wish.at is not None and not found.points and not found.unreachable:
                 await self._refuse_too_early(wish, sight)
-            return found, wish
+            return found, msgspec.structs.replace(wish, refusal=found.refusal)
         return await ask.points(repository=wish.repository, sight=sight), wish
 
     async def _refuse_too_early(self, wish: Wanted, sight: Sight) -> None:

@@ -14,6 +14,7 @@ from holdfast.master.found import FoundPoints, Unreachable
 from holdfast.model.entry import display_path
 from holdfast.model.moments import is_address
 from holdfast.model.points import Point, newest_of, paths_of_point, whole_copies
+from holdfast.model.refusals import Refusal
 from holdfast.model.roots import normal_roots
 from holdfast.model.subsets import holds_all, part_of
 
@@ -26,7 +27,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     before `at` (None = newest of all).
 
     `before_deletion` in place of `at`: as it was before this path was deleted. `node` empty = the machine the data came from.
-    `repository`: only from this copy, of a restore also a mirror (NODE:FOLDER).
+    `repository`: only from this copy, of a restore also a mirror (NODE:FOLDER). `refusal`: of the source, found with what was before a
+    deletion.
     """
 
     point: str = ""
@@ -35,6 +37,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     before_deletion: bytes = b""
     node: str = ""
     repository: str = ""
+    refusal: Refusal | None = None
 
 
 def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> list[Point]:

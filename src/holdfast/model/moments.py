@@ -14,6 +14,7 @@ import msgspec
 from holdfast.core.errors import UnknownName
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.gaps import Gap
+from holdfast.model.refusals import Refusal
 
 _AT = "@"
 _VERSIONS, _ARCHIVE = "versions", "archive"
@@ -83,7 +84,8 @@ def parse_address(text: str) -> tuple[str, datetime]:
 class AskMoment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """What a dataset (label or id) was at a time, None = now: of each repository the newest point or moment captured at or before it. With
     `versions` the older versions of its single files, with `archive` those that were archived: both are listed and read as a point is.
-    `before_deletion`: the newest that has this path and all that was below it, before it was deleted; in place of `at`."""
+    `before_deletion`: the newest that has this path and all that was below it, before it was deleted; in place of `at`. `refusal`: of the
+    source as it is now, whose deletion nobody keeps."""
 
     dataset: str
     at: datetime | None = None
@@ -91,6 +93,7 @@ class AskMoment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     versions: bool = False
     archive: bool = False
     before_deletion: bytes = b""
+    refusal: Refusal | None = None
 
 
 class AskMoments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):

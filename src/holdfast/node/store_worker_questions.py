@@ -185,7 +185,7 @@ def _at(question: AskMoment, repositories: Repositories) -> list[tuple[Repositor
             elif question.archive:
                 found.append((repository, repository.archived(question.dataset)))
             else:
-                found.append((repository, repository.point_at(question.dataset, question.at, question.before_deletion)))
+                found.append((repository, repository.point_at(question.dataset, question.at, question.before_deletion, question.refusal)))
         except UsageError as error:
             missing = missing or error
     if not found:

@@ -33,6 +33,7 @@ from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
+from holdfast.model.refusals import Refusal
 from holdfast.model.searching import AskSearch, Place
 from holdfast.model.stream import Outgoing
 from holdfast.repository._format.keys import Scrypt as Scrypt
@@ -164,11 +165,10 @@ class Repository:
             return moments.moment_at(self._interior, prefix).point
         return point_lookup.point(self._interior, prefix)
 
-    def point_at(self, dataset: str, at: datetime | None, gone: bytes = b"") -> Point:
-        """The newest point or moment of a dataset (label or id) captured at or before a time, None = of all; or the last before a path was
-        `gone`. Raises `UnknownName`."""
+    def point_at(self, dataset: str, at: datetime | None, gone: bytes = b"", refusal: Refusal | None = None) -> Point:
+        """The newest point or moment of a dataset (label or id) at or before a time, None = of all; or before a path was `gone`."""
         self._interior.refresh()
-        at = before_deletion(self._interior, dataset, gone) if gone else at
+        at = before_deletion(self._interior, dataset, gone, refusal) if gone else at
         return moments.newest_at(self._interior, dataset, at).point
 
     def versions(self, dataset: str) -> Point:

@@ -1,7 +1,8 @@
 /** The moments that people mostly want, one press each: the latest, yesterday at this time, the last locked point, before a deletion. */
-import { Button, Group, Popover, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Popover, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { client, take } from "../../api/client";
+import { client, type Schemas, take } from "../../api/client";
+import { formatTime } from "../../parts/format";
 import { Problem } from "../../parts/Problem";
 import type { Moment } from "./moments";
 import { encodeText } from "./paths";
@@ -51,14 +52,17 @@ function BeforeDeletion({ dataset, onShow }: Pick<QuickPicksProps, "dataset" | "
   const [isOpen, setOpen] = useState(false);
   const [path, setPath] = useState("");
   const [error, setError] = useState<unknown>(null);
+  const [refusal, setRefusal] = useState<Schemas["Refusal"] | null>(null);
   const find = async () => {
     setError(null);
+    setRefusal(null);
     try {
       const query = { dataset, path: encodeText(path.replace(/\/+$/, "")) };
       const found = await take(client.GET("/api/v1/moments/before-deletion", { params: { query } }));
       const [newest] = [...found.points].sort((a, b) => Date.parse(b.time) - Date.parse(a.time));
       if (newest) onShow(newest.id, query.path.slice(0, query.path.lastIndexOf("/")));
-      setOpen(false);
+      setRefusal(found.refusal);
+      setOpen(found.refusal !== null);
     } catch (failure) {
       setError(failure);
     }
@@ -85,6 +89,11 @@ function BeforeDeletion({ dataset, onShow }: Pick<QuickPicksProps, "dataset" | "
               onChange={(event) => setPath(event.currentTarget.value)}
             />
             {error !== null && <Problem error={error} />}
+            {refusal && (
+              <Text size="sm">
+                The source is refused{refusal.since ? ` since ${formatTime(refusal.since)}` : ""}: {refusal.error.message}. Shown is the last state kept.
+              </Text>
+            )}
             <Button type="submit" size="compact-sm" disabled={!path.startsWith("/")}>
               Show it as it was
             </Button>

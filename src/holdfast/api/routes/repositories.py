@@ -148,9 +148,9 @@ async def find(master: MasterOf, reach: ReachOf, ask: Annotated[AskFind, Depends
 @answers(FoundRows)
 @does(Activity.DATA_READ, on="narrowed")
 async def history(master: MasterOf, reach: ReachOf, path: str, dataset: str = "", repository: str = "", limit: Limit = 1_000) -> Response:
-    """Newest first. `path` is percent-encoded bytes (once more than the query itself)."""
+    """Newest first; nothing was ever kept of it = an error. `path` is percent-encoded bytes (once more than the query itself)."""
     ask = AskHistory(path=unquote_to_bytes(path), dataset=dataset, repository=repository, limit=limit)
-    return reply(await master.queries.rows(ask, reach.may))
+    return reply(await master.queries.history(ask, reach.may))
 
 
 @router.post("/restores")

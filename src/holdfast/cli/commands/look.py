@@ -15,7 +15,7 @@ from holdfast.cli.client import path_of
 from holdfast.cli.commands.change_job import change_job
 from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.commands.run import print_bottlenecks, print_job_problems, print_jobs_result, print_steps
-from holdfast.cli.datasets import naming, refuse_unknown_dataset
+from holdfast.cli.datasets import naming
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, local_time, note, one_line, print_json, print_table, say
@@ -24,7 +24,7 @@ from holdfast.cli.spooled import spooled_lines
 from holdfast.cli.waiting import progress_text
 from holdfast.cli.waits import wait_words
 from holdfast.core.clock import SystemClock, now
-from holdfast.core.errors import UnknownName, UsageError
+from holdfast.core.errors import UsageError
 from holdfast.core.units import format_duration, format_size, format_utc, parse_time
 from holdfast.host.zone import zone_name
 
@@ -232,21 +232,21 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Every version of one path, newest first, and what to restore it from. Exit 3 when a repository could not be asked."""
+    from holdfast.model.never_kept import never_kept
     from holdfast.model.questions import AskHistory
 
     if not path.startswith("/"):
         raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast find NAME` shows them")
-    raw = os.fsencode(path)
-    answer: dict[str, Any] = through_master_or_agent(
-        resolve_home(home),
-        lambda client: client.get("/history", path=_percent(raw), dataset=dataset, repository=repository, limit=limit),
-        lambda place: plain(ask_agent(place, AskHistory(path=raw, dataset=dataset, repository=repository, limit=limit))),
-    )
-    if not answer["rows"] and not answer.get("unreachable"):
-        if dataset:
-            refuse_unknown_dataset(resolve_home(home), dataset)
-        hint = "`holdfast find NAME` looks for it over all time, `holdfast status` lists what is protected"
-        raise UnknownName(f"nothing was ever kept of {path}{f' in {dataset}' if dataset else ''}", hint=hint)
+    raw, there = os.fsencode(path), resolve_home(home)
+    ask = AskHistory(path=raw, dataset=dataset, repository=repository, limit=limit)
+    with naming(there, dataset):
+        answer: dict[str, Any] = through_master_or_agent(
+            there,
+            lambda client: client.get("/history", path=_percent(raw), dataset=dataset, repository=repository, limit=limit),
+            lambda place: plain(ask_agent(place, ask)),
+        )
+        if not answer["rows"] and not answer.get("unreachable"):
+            raise never_kept(raw, dataset)
     print_rows(answer["rows"], as_json, with_times=True, tell_how=True)
     if answer["rows"] and not as_json:
         note("to get one back: holdfast restore WHAT PATH --to DIR, with WHAT and PATH as listed")

@@ -18,7 +18,7 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.local_times import in_local_time
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, say
-from holdfast.cli.reach import ask_agent, local_job, through_master_or_agent
+from holdfast.cli.reach import ask_agent, local_job, plain, through_master_or_agent
 from holdfast.cli.waiting import wait_for_local_jobs, wait_for_trigger
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import ProtocolError, UnknownName, UsageError
@@ -150,6 +150,8 @@ def _moment(place: Path, dataset: str, at: str) -> str:
 def _by_master(client: ApiClient, order: dict[str, Any]) -> list[dict[str, Any]]:
     started = client.post("/restores", {key: value for key, value in order.items() if value not in ("", None)})
     say_what_lacks(started)
+    if started.get("refusal"):
+        _say_refusal(started["refusal"], started["point"])
     return waited(client, started)
 
 
@@ -158,6 +160,13 @@ def say_what_lacks(answer: dict[str, Any]) -> None:
     if lacks := answer.get("lacks"):
         repository = answer["point"]["repository"]
         note(f"not in {repository}, which has a part of this point, or the point is older than these folders: {', '.join(lacks)}")
+
+
+def _say_refusal(refusal: dict[str, Any], point: dict[str, Any]) -> None:
+    """Of what was before a deletion that nobody keeps."""
+    error, since = refusal["error"], refusal.get("since")
+    told = f"the source is refused{f' since {local_time(since)}' if since else ''}: {error['message']} [{error['code']}]"
+    note(f"{told}; restored is the last state kept, of {local_time(point['time'])}")
 
 
 def waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
@@ -233,14 +242,20 @@ def _has_repository(home: Path) -> bool:
 def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
     from holdfast.model.moments import AskMoment
     from holdfast.model.points import newest_of
-    from holdfast.model.questions import Points
+    from holdfast.model.questions import AskStatus, NodeStatus, Points
+    from holdfast.model.refusals import refusal_of
 
     at = parse_time(order["at"], now(SystemClock())) if order["at"] else None
-    ask = AskMoment(dataset=order["dataset"], at=at, repository=order["repository"], before_deletion=os.fsencode(before))
+    status = ask_agent(home, AskStatus()) if before else None
+    refusal = refusal_of(status, order["dataset"]) if isinstance(status, NodeStatus) else None
+    ask = AskMoment(dataset=order["dataset"], at=at, repository=order["repository"], before_deletion=os.fsencode(before), refusal=refusal)
     answer = ask_agent(home, ask)
     if not isinstance(answer, Points):
         raise ProtocolError(f"unexpected answer: {type(answer).__name__}")
-    return newest_of(answer.points).id
+    newest = newest_of(answer.points)
+    if refusal is not None:
+        _say_refusal(plain(refusal), plain(newest))
+    return newest.id
 
 
 def tell(jobs: list[dict[str, Any]], where: str, *, dry_run: bool, as_json: bool) -> None:

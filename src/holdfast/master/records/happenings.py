@@ -230,6 +230,10 @@ def trigger(session: Session, trigger_id: str) -> StoredTrigger:
     return StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record)
 
 
+def was_triggered(session: Session, flow: str) -> bool:
+    return session.scalar(select(TriggerRow.id).where(TriggerRow.flow == flow).limit(1)) is not None
+
+
 def open_triggers(session: Session) -> tuple[StoredTrigger, ...]:
     rows = session.scalars(select(TriggerRow).where(TriggerRow.done.is_(False)))
     return tuple(StoredTrigger(id=row.id, flow=row.flow, created_at=row.created_at, done=row.done, record=row.record) for row in rows)

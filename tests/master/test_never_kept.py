@@ -1,0 +1,18 @@
+"""A path of which nothing was ever kept is told as that, once everybody was asked."""
+
+from __future__ import annotations
+
+from tests.master.masters import Running, with_master
+from tests.master.test_triggers_and_restores import with_points
+
+
+@with_master
+async def test_the_history_of_a_path_that_nobody_knows_is_an_error_unless_somebody_is_silent(running: Running) -> None:
+    machines = await with_points(running)
+    never = await running.get("/history", path="/never", dataset="files1/documents", status=404)
+    assert never["error"]["message"] == "nothing was ever kept of /never in files1/documents"
+    assert "holdfast find" in never["error"]["hint"]
+    await machines["dr"].node.disconnect()
+    await running.until_offline(machines["dr"].node.identity.node)
+    silent = await running.get("/history", path="/never")
+    assert (silent["rows"], [gap["repository"] for gap in silent["unreachable"]]) == ([], ["offsite"])
