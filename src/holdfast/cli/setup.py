@@ -233,16 +233,10 @@ def run_node_here(home: Path, metrics: str) -> None:
 
 def master_url(text: str) -> str:
     """A Master's address as people write it, `HOST`, `HOST:PORT` or `https://HOST:PORT`, in full. Raises `UsageError`."""
-    no_address = UsageError(f"{text!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
-    try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        port = parts.port or 7440
-    except ValueError:
-        raise no_address from None
-    if parts.scheme != "https" or not parts.hostname:
-        raise no_address
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"https://{host}:{port}"
+    from holdfast.node.enrol import host_and_port
+
+    host, port = host_and_port(text)
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def authority_of(url: str) -> tuple[str, str]:

@@ -232,16 +232,26 @@ def _post(url: str, path: str, body: Mapping[str, object], ca_pem: bytes, kind: 
     return _decode(_exchange(url, "POST", path, msgspec.json.encode(body), verified), kind, url)
 
 
-def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
-    no_address = UsageError(f"{url!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
+def host_and_port(text: str) -> tuple[str, int]:
+    """Of a Master's address, `HOST`, `HOST:PORT` or `https://HOST:PORT`. Raises `UsageError`."""
+    no_address = _no_address(text)
     try:
-        parts = urlsplit(url if "//" in url else f"https://{url}")
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port or 7440
     except ValueError:
         raise no_address from None
     if parts.scheme != "https" or not parts.hostname:
         raise no_address
-    connection = http.client.HTTPSConnection(parts.hostname, port, timeout=_TIMEOUT_S, context=context)
+    return parts.hostname, port
+
+
+def _no_address(text: str) -> UsageError:
+    return UsageError(f"{text!r} is not the address of a Master", hint="it looks like https://master.example.net:7440")
+
+
+def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
+    host, port = host_and_port(url)
+    connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, body, headers)
@@ -253,7 +263,7 @@ def _exchange(url: str, method: str, path: str, body: bytes | None, context: ssl
         ) from error
     except UnicodeError:
         # A part of the name is empty, or too long for one.
-        raise no_address from None
+        raise _no_address(url) from None
     except (OSError, http.client.HTTPException) as error:
         raise NotReachable(f"no Master answers at {url}: {error}", hint="check address, port and firewall") from error
     finally:

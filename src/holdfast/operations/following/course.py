@@ -50,7 +50,6 @@ class Course:
         self._looked_ns = clock.now_ns()
         self._open_gaps: list[Gap] = []
         self._gaps: deque[Gap] = deque(maxlen=GAPS_SHOWN)
-        self._began_s = 0.0
         # When work was taken last, and when that of which it is known that it was looked at.
         self._taken_s = self._looked_s = 0.0
         # Since when the work that was taken is known, until it is told what became of it.
@@ -162,7 +161,7 @@ class Course:
                 self.backlog.add_gap(Gap(path=root, since=since, until=utc(now_ns), reason=GapReason.NOT_WATCHED), now_s)
             self._looked_ns = now_ns
             self._blind_at_s = now_s + BLIND_S
-        self._began_s = now_s
+        self._taken_s = now_s
         since_ns = self._refused_ns
         work = self._take(now_s, everything=everything) if since_ns is None else self._take_refused(since_ns, now_s)
         self._open_gaps += [gap for gap in work.gaps if gap not in self._open_gaps]
@@ -172,7 +171,6 @@ class Course:
     def _take(self, now_s: float, *, everything: bool = False) -> Work:
         """Who comes late for it is late since it was due; for what is left of an earlier portion, since that was taken."""
         at_s, oldest_s = self.backlog.next_s(), self.backlog.oldest_s
-        self._taken_s = now_s
         work = self.backlog.take(now_s, everything=everything)
         if at_s is None or oldest_s is None:
             return work
@@ -195,7 +193,7 @@ class Course:
 
     def take_more(self, now_s: float) -> Work:
         """More of what is due, besides what was taken before and is not told of yet."""
-        self._looked_s = self._taken_s
+        self._looked_s, self._taken_s = self._taken_s, now_s
         work = self._take(now_s)
         if work:
             self._in_hand_s = work.since_s if self._in_hand_s is None else min(work.since_s, self._in_hand_s)
@@ -219,7 +217,7 @@ class Course:
         self._heal()
         self._error, self._away, self._attempts, self._not_before_s, self.is_behind = None, None, 0, 0.0, False
         if self._blind is not None:
-            self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._began_s))
+            self._blind_at_s = max(self._blind_at_s, now_s + _BLIND_FACTOR * (now_s - self._taken_s))
 
     def captured(self) -> None:
         """The work that was taken is in the state, and another than the follower sees to it that everybody gets it."""
