@@ -105,9 +105,9 @@ def test_a_source_that_died_meanwhile_still_has_what_was_missed(scene: Followed)
     assert betweens == ["0 2", "1 2"]
 
 
-@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize(("is_full", "count"), [(False, 0), (True, 0), (True, 5_000)])
 def test_what_changed_while_a_source_was_off_is_a_gap_though_its_receiver_was_away_when_it_came_back(
-    scene: Followed, is_full: bool
+    scene: Followed, is_full: bool, count: int
 ) -> None:
     assert_good(scene.files1.run(scene.documents))
     scene.vault.stop()
@@ -115,6 +115,9 @@ def test_what_changed_while_a_source_was_off_is_a_gap_though_its_receiver_was_aw
     off_at = now(SystemClock())
     scene.write("changing", b"unseen")
     if is_full:
+        for number in range(count):
+            # So many that the spool says no before all of them are captured.
+            scene.write(f"unseen {number}", b"unseen")
         limits = scene.files1.home / "limits.toml"
         limits.write_text('read = ["/"]\nspool = "0"\n')
         limits.chmod(0o600)

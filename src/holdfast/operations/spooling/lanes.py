@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -16,7 +17,7 @@ from holdfast.capture.ports import Place
 from holdfast.capture.recorded import RowsBefore
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import now
-from holdfast.core.errors import ErrorFacts, HoldfastError
+from holdfast.core.errors import Cancelled, ErrorFacts, HoldfastError
 from holdfast.core.ids import ActionId, DatasetId, Epoch
 from holdfast.delivery.fanout import DeliveryResult, FanOutSession
 from holdfast.delivery.spool.writing import SpoolSession
@@ -37,12 +38,13 @@ MovesOf = Callable[[DatasetId, int | None], tuple[Move, ...]]
 
 @dataclass
 class _Spooled:
-    """The spool's part of one lane. `base_seq`: the run it builds on."""
+    """The spool's part of one lane. `base_seq`: the run it builds on; `since`: what is captured is of this time, or later."""
 
     keeper: Keeper
     lane: Lane
     base_seq: int
     recorded: RowsBefore
+    since: datetime
     begin: Begin | None = None
 
 
@@ -82,7 +84,7 @@ class RunSpools:
             return
         base = self._state.base_for(lane.dataset, keeper.spool.cursor)
         if base is not None:
-            self._spooled[lane.delivery.id] = _Spooled(keeper, lane, base, RowsBefore(self._state, base))
+            self._spooled[lane.delivery.id] = _Spooled(keeper, lane, base, RowsBefore(self._state, base), now(keeper.clock))
             keeper.spool.tee(on=is_there)
 
     def left_out(self, lanes: Iterable[Lane], places: Iterable[Place]) -> None:
@@ -139,7 +141,10 @@ class RunSpools:
         """What became of the commits, here and there."""
         for lane in lanes:
             keeper, commit = self._keeper(lane.delivery.id), commits.get(lane.dataset)
-            if keeper is None or commit is None:
+            if keeper is None:
+                continue
+            if commit is None:
+                self._gave_up(lane, results.get(lane.delivery.id + _SUFFIX))
                 continue
             lane.is_spooled = self._is_kept(lane, results.get(lane.delivery.id + _SUFFIX), keeper)
             if self._is_there(lane, keeper, commit):
@@ -168,6 +173,14 @@ class RunSpools:
             keeper.spool.is_closed = True
             return False
         return True
+
+    def _gave_up(self, lane: Lane, result: DeliveryResult | None) -> None:
+        """The capture came to no end. Where that is since the spool could not take it and nobody else was there, it is not tried again;
+        whatever changes until the receiver has the next state is known to nobody."""
+        each = self._spooled.get(lane.delivery.id)
+        if each is not None and result is not None and result.error is not None and not Cancelled.says(result.error):
+            each.keeper.spool.is_closed = True
+            each.keeper.spool.missed(each.since)
 
     def _is_there(self, lane: Lane, keeper: Keeper, commit: Commit) -> bool:
         """Whether all that keep moments have the commit."""
