@@ -174,7 +174,7 @@ def is_worker(pid: int, role: str) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"holdfast.node.worker_main" in words and role.encode() in words
+    return b"holdfast.node.processes.worker_main" in words and role.encode() in words
 
 
 def run_holdfast(home: Path, *arguments: str) -> str:

@@ -26,8 +26,8 @@ from holdfast.core.ids import RepositoryId
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.search import search_of
 from holdfast.model.searching import AskSearch, FoundHere
-from holdfast.node.store_worker_search import SearchHere
-from holdfast.node.turns import Turns
+from holdfast.node.store.search import SearchHere
+from holdfast.node.workers.turns import Turns
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import RepositoryScene
 

@@ -28,7 +28,7 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import RepositoryId
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
-from holdfast.node.local_client import ask
+from holdfast.node.local.client import ask
 from holdfast.repository.repository import open_repository
 
 _PAGE = 100

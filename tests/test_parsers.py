@@ -64,13 +64,14 @@ from holdfast.model.orders import RestoreOrder, SignedOrder, parse_owner_change,
 from holdfast.model.regular_syntax import parse_regular
 from holdfast.model.rules import MirrorAction, Receive
 from holdfast.model.searching import Place, decode_cursor, encode_cursor
-from holdfast.node import worker_link, worker_messages
+from holdfast.node.bounds.limits import load_limits
 from holdfast.node.config import load_config as load_node_config
-from holdfast.node.enrol import parse_join_token
-from holdfast.node.journal import Journal
-from holdfast.node.limits import load_limits
-from holdfast.node.orders import OrderBook, open_order
-from holdfast.node.rule_store import RuleStore, load_signing_key, save_signing_key
+from holdfast.node.membership.enrol import parse_join_token
+from holdfast.node.membership.rule_store import RuleStore, load_signing_key, save_signing_key
+from holdfast.node.records.journal import Journal
+from holdfast.node.restoring.orders import OrderBook, open_order
+from holdfast.node.workers import link as worker_link
+from holdfast.node.workers import messages as worker_messages
 from holdfast.repository import moment_record
 from holdfast.repository._format import config, frames, index, keys, lock, pack, seal, snapshot, text, tree, unpacked
 from holdfast.repository.care.last_check import LastCheck, load_last_check
@@ -307,9 +308,11 @@ MESSAGES = (
 PARSERS = (
     of_bytes("wire.codec.decode_data wire.codec.decode_unchecked", codec.decode_data, *MESSAGES),
     of_bytes("wire.codec.decode_hub", codec.decode_hub, codec.encode(Farewell(error=ErrorFacts("protocol", "m", context={"a": "b"})))),
-    of_bytes("node.worker_link.decode_to_worker", worker_link.decode_to_worker, worker_link.encode_frame(worker_messages.StopWorker())[4:]),
     of_bytes(
-        "node.worker_link.decode_from_worker",
+        "node.workers.link.decode_to_worker", worker_link.decode_to_worker, worker_link.encode_frame(worker_messages.StopWorker())[4:]
+    ),
+    of_bytes(
+        "node.workers.link.decode_from_worker",
         worker_link.decode_from_worker,
         worker_link.encode_frame(worker_messages.JobNews(job=JOB))[4:],
     ),
@@ -396,9 +399,9 @@ PARSERS = (
         b"access_key_id=A\nsecret_access_key=S\n",
         b'{"access_key_id":"A","secret_access_key":"S"}',
     ),
-    of_file("node.limits.load_limits", "limits.toml", load_limits, b'read = ["/srv"]\nwrite = ["/srv/x"]\nhooks = "/etc/h"\n'),
+    of_file("node.bounds.limits.load_limits", "limits.toml", load_limits, b'read = ["/srv"]\nwrite = ["/srv/x"]\nhooks = "/etc/h"\n'),
     of_file("node.config.load_config", "config/node.json", load_node_config, b'{"environment":"e","node":"n"}'),
-    of_file("node.rule_store.load_signing_key", "rules/signing.key", load_signing_key, bytes(32)),
+    of_file("node.membership.rule_store.load_signing_key", "rules/signing.key", load_signing_key, bytes(32)),
     of_file(
         "master.safety.sealing.load_export_key",
         "export-key.json",
@@ -423,7 +426,7 @@ PARSERS = (
     of_file("(rules on disk)", "rules/current.json", use_rules, msgspec.json.encode(sign(source_rules(), AUTHORITY))),
     of_file("(the state of a source)", "state.db", use_state, database(use_state, "state.db")),
     of_file("(the records of a mirror)", ".holdfast-copy/mirror.db", use_mirror, database(use_mirror, ".holdfast-copy/mirror.db")),
-    of_text("node.enrol.parse_join_token", parse_join_token, "hf1.mfrggzdfmztwq2lk." + ID),
+    of_text("node.membership.enrol.parse_join_token", parse_join_token, "hf1.mfrggzdfmztwq2lk." + ID),
     of_text("(secrets of tokens, sessions and links)", secret_hash, "a secret"),
     of_text("(texts merged)", merged, DOCUMENT.decode(), THEIRS.decode()),
     of_text("(texts edited)", edited, DOCUMENT.decode()),

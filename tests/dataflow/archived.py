@@ -16,8 +16,8 @@ from holdfast.model.entry import Kind
 from holdfast.model.jobs import State
 from holdfast.model.rules import DatasetRule, ReadGrant, RepositoryRule
 from holdfast.node.config import recall_path
-from holdfast.node.store_worker import StoreWorker
-from holdfast.node.worker_messages import Configure
+from holdfast.node.store.worker import StoreWorker
+from holdfast.node.workers.messages import Configure
 from holdfast.operations.mount.edge import KIND
 from holdfast.repository.archiving.archive import ArchivedFrom
 from holdfast.testing.waiting import wait_for

@@ -13,7 +13,7 @@ from holdfast.core.errors import HoldfastError
 from holdfast.core.ids import ActionId, DatasetId, Epoch, PointId
 from holdfast.model.change import Begin, Change, Commit, Mark, Part, Payload, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind
-from holdfast.node.worker_messages import EventNews
+from holdfast.node.workers.messages import EventNews
 from holdfast.testing.deliveries import chunk_ref
 from holdfast.testing.memory_action import payload_of
 from holdfast.wire.channel import Channel

@@ -37,9 +37,9 @@ from holdfast.model.rules import (
     StoredOperation,
 )
 from holdfast.node.config import NodeConfig, save_config
-from holdfast.node.source_worker import SourceWorker
-from holdfast.node.store_worker import StoreWorker
-from holdfast.node.worker_messages import (
+from holdfast.node.source.worker import SourceWorker
+from holdfast.node.store.worker import StoreWorker
+from holdfast.node.workers.messages import (
     AskWorker,
     Configure,
     FromWorker,

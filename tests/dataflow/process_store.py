@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.node.worker_link import decode_from_worker, encode_frame
-from holdfast.node.worker_messages import FromWorker, StopWorker, ToWorker
+from holdfast.node.workers.link import decode_from_worker, encode_frame
+from holdfast.node.workers.messages import FromWorker, StopWorker, ToWorker
 
 
 class ProcessStore:
@@ -27,7 +27,16 @@ class ProcessStore:
         self._end, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
-            command = [sys.executable, "-m", "holdfast.node.worker_main", self._role, "--home", str(self._home), "--fd", str(descriptor)]
+            command = [
+                sys.executable,
+                "-m",
+                "holdfast.node.processes.worker_main",
+                self._role,
+                "--home",
+                str(self._home),
+                "--fd",
+                str(descriptor),
+            ]
             self.process = subprocess.Popen(command, pass_fds=(descriptor,))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import State
-from holdfast.node.worker_messages import Acknowledged, PointsMade
+from holdfast.node.workers.messages import Acknowledged, PointsMade
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office
 from tests.dataflow.trees import differences

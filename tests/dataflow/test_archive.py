@@ -21,7 +21,7 @@ from holdfast.model.moments import archive_of
 from holdfast.model.questions import Failed
 from holdfast.model.recalling import AskRecall
 from holdfast.model.rules import ArchiveRule, DatasetRule, OperationRule, ReadGrant, StoredOperation
-from holdfast.node.worker_messages import AskWorker, RunRecall, WorkerAnswer
+from holdfast.node.workers.messages import AskWorker, RunRecall, WorkerAnswer
 from holdfast.operations.archiving import run
 from holdfast.operations.archiving.letting_go import Leaving, Outcome
 from holdfast.testing.waiting import wait_for

@@ -14,8 +14,8 @@ from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.rules import ArchiveRule, Rules, decode_rules, encode_rules
-from holdfast.node.source_worker import SourceWorker
-from holdfast.node.worker_messages import Configure, RunDatasets
+from holdfast.node.source.worker import SourceWorker
+from holdfast.node.workers.messages import Configure, RunDatasets
 from holdfast.testing.child import run_until_killed
 from tests.dataflow.machines import Heard, World, ended
 from tests.dataflow.scene import Office, assert_good, office, restic

@@ -12,7 +12,7 @@ import pytest
 from holdfast.core.ids import ActionId
 from holdfast.model.jobs import State
 from holdfast.model.rules import Cascade, DatasetRule, Delivery, ForwardAction, RepositoryRule
-from holdfast.node.worker_messages import Acknowledged
+from holdfast.node.workers.messages import Acknowledged
 from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, mirror, repository, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office, restic
 from tests.dataflow.trees import differences, grow, total_bytes

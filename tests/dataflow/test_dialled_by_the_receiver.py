@@ -16,10 +16,10 @@ from holdfast.delivery.reading import RemoteReader
 from holdfast.model.document import KeepRules
 from holdfast.model.jobs import State
 from holdfast.model.rules import Cascade, Delivery, ForwardAction, Pull, RepositoryRule
-from holdfast.node.limits import check_rules, load_limits
-from holdfast.node.store_worker import StoreWorker
-from holdfast.node.worker_dial import Dialler
-from holdfast.node.worker_messages import EventNews
+from holdfast.node.bounds.limits import check_rules, load_limits
+from holdfast.node.store.worker import StoreWorker
+from holdfast.node.workers.dial import Dialler
+from holdfast.node.workers.messages import EventNews
 from holdfast.wire.data_client import dial
 from holdfast.wire.data_messages import OpenRead, Stopped
 from holdfast.wire.identity import load_credentials

@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.core.errors import HoldfastError
 from holdfast.model.jobs import State
-from holdfast.node.worker_messages import CancelJob, ProgressNews
+from holdfast.node.workers.messages import CancelJob, ProgressNews
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, dataset, deliver, ended, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office, restic

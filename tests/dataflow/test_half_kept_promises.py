@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import State
-from holdfast.node.worker_messages import Acknowledged
+from holdfast.node.workers.messages import Acknowledged
 from tests.dataflow.machines import MachineRules, World, dataset, deliver, mirror, repository, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, office
 from tests.dataflow.trees import differences

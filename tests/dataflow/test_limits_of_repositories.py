@@ -11,7 +11,7 @@ import pytest
 from holdfast.core.ids import NodeId
 from holdfast.model.jobs import State
 from holdfast.model.rules import Receive
-from holdfast.node.store_worker import StoreWorker
+from holdfast.node.store.worker import StoreWorker
 from holdfast.wire.data_messages import Open
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, office

@@ -21,7 +21,7 @@ from holdfast.model.maintenance import Prune, Task
 from holdfast.model.points import Point
 from holdfast.model.questions import AskFind, AskListing, AskPoints, Listings, Points, Question
 from holdfast.model.rules import Cascade, DatasetRule, RepositoryRule
-from holdfast.node.worker_messages import RunMaintenance
+from holdfast.node.workers.messages import RunMaintenance
 from holdfast.testing.stock_restic import StockRestic
 from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, ended, repository, store
 from tests.dataflow.scene import assert_good, assert_restic_clean, restic

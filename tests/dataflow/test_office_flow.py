@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.model.jobs import State
 from holdfast.model.questions import AskFind, AskHistory, AskListing, AskStatus, Failed, Listings, NodeStatus
-from holdfast.node.worker_messages import Acknowledged, EventNews, JobNews, PointsMade, ProgressNews
+from holdfast.node.workers.messages import Acknowledged, EventNews, JobNews, PointsMade, ProgressNews
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic
 from tests.dataflow.trees import differences, total_bytes

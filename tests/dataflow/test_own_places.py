@@ -19,8 +19,8 @@ from holdfast.model.moments import archive_of
 from holdfast.model.point_changes import Forget
 from holdfast.model.questions import AskChangePoints, PointsChanged
 from holdfast.model.rules import ReadGrant
-from holdfast.node.drill_book import DrillBook
-from holdfast.node.worker_messages import EventNews
+from holdfast.node.drills.book import DrillBook
+from holdfast.node.workers.messages import EventNews
 from holdfast.wire.data_client import dial
 from holdfast.wire.data_messages import DrillOutcome, OpenRead
 from holdfast.wire.identity import load_credentials

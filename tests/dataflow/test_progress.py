@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.model.bottleneck import Place
 from holdfast.model.jobs import Progress
-from holdfast.node.worker_messages import ProgressNews
+from holdfast.node.workers.messages import ProgressNews
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, office
 

@@ -23,7 +23,7 @@ from holdfast.host.mountpoint import is_dead, kind_at
 from holdfast.model.archiving import Stub, stub_target
 from holdfast.model.jobs import State
 from holdfast.model.recalling import AskRecall
-from holdfast.node.worker_messages import EventNews, RunRecall
+from holdfast.node.workers.messages import EventNews, RunRecall
 from holdfast.operations.mount.edge import KIND
 from holdfast.testing.waiting import wait_for
 from holdfast.wire.codec import encode

@@ -12,7 +12,7 @@ from holdfast.core.ids import ActionId
 from holdfast.model.document import Hooks
 from holdfast.model.jobs import Job, State
 from holdfast.model.questions import AskRepositoryEnv, Failed
-from holdfast.node.worker_messages import EventNews, Ready
+from holdfast.node.workers.messages import EventNews, Ready
 from tests.dataflow.machines import Machine, MachineRules, World, order_for, repository
 from tests.dataflow.scene import Office, assert_good, office
 from tests.dataflow.trees import differences

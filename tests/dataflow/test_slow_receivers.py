@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.model.jobs import ENDED, State
 from holdfast.model.rules import OperationRule
-from holdfast.node.worker_messages import JobNews, RunDatasets
+from holdfast.node.workers.messages import JobNews, RunDatasets
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, dataset, deliver, ended, store
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, office

@@ -13,7 +13,7 @@ from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import State
 from holdfast.model.moments import AskMoments, Moments
 from holdfast.model.rules import DatasetRule, RepositoryRule, StoredOperation
-from holdfast.node.worker_messages import Acknowledged, FollowNews
+from holdfast.node.workers.messages import Acknowledged, FollowNews
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import Machine, MachineRules, World, dataset, deliver, repository, store
 from tests.dataflow.scene import assert_good, assert_restic_clean, restic

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from holdfast.model.rules import StoredOperation
-from holdfast.node.worker_messages import Acknowledged
+from holdfast.node.workers.messages import Acknowledged
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import MachineRules, World, dataset, deliver, mirror, repository, store
 from tests.dataflow.scene import Office, assert_good

@@ -13,7 +13,7 @@ import pytest
 from holdfast.core.clock import SystemClock, ns_of
 from holdfast.model.jobs import State
 from holdfast.model.rate_table import RateLine, RateTable
-from holdfast.node.worker_messages import Acknowledged, ProgressNews, RunDatasets
+from holdfast.node.workers.messages import Acknowledged, ProgressNews, RunDatasets
 from holdfast.testing.waiting import wait_for
 from tests.dataflow.machines import World, ended
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, counters, office

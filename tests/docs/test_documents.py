@@ -106,7 +106,7 @@ def test_documents_in_a_page_compile(page: Path) -> None:
 
 
 def test_limits_in_the_page_are_limits(tmp_path: Path) -> None:
-    from holdfast.node.limits import load_limits
+    from holdfast.node.bounds.limits import load_limits
 
     (block,) = _blocks(ROOT / "docs/limits.md", "toml")
     file = tmp_path / "limits.toml"

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.core.errors import NotReachable
 from holdfast.model.questions import AskRepositoryEnv, AskStatus, NodeStatus, RepositoryEnv
-from holdfast.node.local_client import ask
+from holdfast.node.local.client import ask
 from tests.e2e.world import World, by_hand_only, eventually, rsync_differences, world_in
 
 DOCUMENT = """\

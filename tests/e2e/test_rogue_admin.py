@@ -22,7 +22,7 @@ from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_ord
 from holdfast.model.point_changes import Forget
 from holdfast.model.questions import AskChangePoints, AskPoints, Failed, Points
 from holdfast.node.config import load_config
-from holdfast.node.local_client import ask
+from holdfast.node.local.client import ask
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.wire.authority import Authority
 from holdfast.wire.data_client import dial

@@ -19,7 +19,7 @@ from holdfast.cli.demo.machines import Machines
 from holdfast.cli.home import load_session
 from holdfast.cli.processes import Child, free_ports, wait_until
 from holdfast.model.questions import AskRepositoryEnv, RepositoryEnv
-from holdfast.node.local_client import ask
+from holdfast.node.local.client import ask
 from tests.typed import ForkedChild, typed
 
 
@@ -174,7 +174,7 @@ def worker_pid(world: World, node: str, role: str) -> int:
     for pid in descendants(world.child(node).pid):
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"holdfast.node.worker_main" in words and role.encode() in words:
+            if b"holdfast.node.processes.worker_main" in words and role.encode() in words:
                 return pid
     raise AssertionError(f"{node} has no {role} worker")
 

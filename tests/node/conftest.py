@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.test_agent_scheduler import World
+from tests.node.planning.test_scheduler import World
 
 
 @pytest.fixture

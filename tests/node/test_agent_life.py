@@ -51,9 +51,9 @@ from holdfast.model.questions import (
 from holdfast.model.rules import Rules
 from holdfast.node.agent import Agent, Surroundings
 from holdfast.node.config import NodeConfig, data_address, pid_path, save_config, socket_path
-from holdfast.node.local_client import ask
-from holdfast.node.rule_store import RuleStore, save_signing_key
-from holdfast.node.worker_start import as_program
+from holdfast.node.local.client import ask
+from holdfast.node.membership.rule_store import RuleStore, save_signing_key
+from holdfast.node.processes.start import as_program
 from holdfast.testing.identities import credentials_for
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, MAIL, sign, source_rules, store_rules
 from holdfast.testing.waiting import wait_for
@@ -69,7 +69,7 @@ from pathlib import Path
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.node.agent import Agent, Surroundings, single_agent
-from holdfast.node.worker_start import as_program
+from holdfast.node.processes.start import as_program
 home = Path(sys.argv[1])
 def command(role, home, descriptor):
     return [sys.executable, "-m", "holdfast.testing.scripted_worker", role, "--home", str(home), "--fd", str(descriptor)]

@@ -21,17 +21,17 @@ from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.keys import AskKeyAdd, AskKeyRestore, AskKeyRotate
 from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
 from holdfast.node.config import NodeConfig, is_joined, load_config, save_config
-from holdfast.node.enrol import store_identity
-from holdfast.node.journal import Journal, ProtectionRow
-from holdfast.node.orders import OrderBook
-from holdfast.node.rule_store import RuleStore, load_signing_key, save_signing_key
-from holdfast.node.worker_messages import RunCascade
+from holdfast.node.membership.enrol import store_identity
+from holdfast.node.membership.rule_store import RuleStore, load_signing_key, save_signing_key
+from holdfast.node.records.journal import Journal, ProtectionRow
+from holdfast.node.restoring.orders import OrderBook
+from holdfast.node.workers.messages import RunCascade
 from holdfast.testing.faulty_disk import NEEDS_ROOM, Fault, FaultyDisk, Gone, full_from, no_faults, trials
 from holdfast.testing.node_rules import DOCUMENTS, ENVIRONMENT, FILES1, VAULT, sign, source_rules
 from holdfast.testing.virtual_clock import VirtualClock
 from holdfast.wire.authority import Authority
 from holdfast.wire.identity import Credentials, certificate_of, load_credentials, load_key, make_csr, new_key, save_credentials
-from tests.node.test_repository_keys import Owner
+from tests.node.owned.test_keys import Owner
 
 # Hundreds of small runs, on a machine that may have much else to do.
 pytestmark = pytest.mark.timeout(600)

@@ -16,10 +16,10 @@ from holdfast.core.errors import Conflict, HoldfastError, OutsideLimits, Unknown
 from holdfast.core.ids import RepositoryId
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.rules import MirrorAction, Receive, RepositoryRule, Rules
-from holdfast.node.adoption import adopt
-from holdfast.node.known_places import known_places
-from holdfast.node.limits import check_rules, load_limits
-from holdfast.node.store_worker_repositories import Repositories
+from holdfast.node.bounds.known_places import known_places
+from holdfast.node.bounds.limits import check_rules, load_limits
+from holdfast.node.owned.repositories import Repositories
+from holdfast.node.store.adoption import adopt
 from holdfast.testing.node_rules import DOCUMENTS, FILES1, MAIN, MIRROR, store_rules
 from holdfast.testing.virtual_clock import VirtualClock
 

@@ -22,7 +22,7 @@ from holdfast.core.errors import Cancelled, NotReachable
 from holdfast.host.disk import free_bytes
 from holdfast.model.orders import Conflict, RestoreRequest
 from holdfast.model.reading import Answer, Listed
-from holdfast.node.restore_copies import CopiesReader, Copy
+from holdfast.node.restoring.copies import CopiesReader, Copy
 from holdfast.operations import restore_planning
 from holdfast.operations.restore import restore
 from holdfast.operations.restore_planning import Planning

@@ -23,7 +23,7 @@ def examined(home: Path, node: str) -> dict[str, Any]:
     from holdfast.core.clock import SystemClock
     from holdfast.model.doctor import AskDoctor
     from holdfast.node.doctor import examine
-    from holdfast.node.local_client import has_agent
+    from holdfast.node.local.client import has_agent
 
     if has_agent(home):
         try:

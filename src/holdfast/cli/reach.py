@@ -50,7 +50,7 @@ def _tell_who_answers() -> None:
 def ask_agent(home: Path, question: Question, timeout_s: float = 60) -> Answer:
     """The agent's answer; a `Failed` becomes the error it carries."""
     from holdfast.model.questions import Failed
-    from holdfast.node.local_client import ask
+    from holdfast.node.local.client import ask
 
     answer = ask(home, question, timeout_s)
     if isinstance(answer, Failed):

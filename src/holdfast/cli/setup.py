@@ -26,7 +26,7 @@ from holdfast.core.reserve import Reserve
 
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult, Ports
-    from holdfast.node.enrol import Joined
+    from holdfast.node.membership.enrol import Joined
 
 
 _ASK_AGAIN_S = 2.0
@@ -178,7 +178,7 @@ def join_node(setup: NodeSetup) -> Joined:
 
     What can be seen to be wrong is refused before the token is shown to anybody, because it works only once.
     """
-    from holdfast.node.enrol import JoinRequest, join
+    from holdfast.node.membership.enrol import JoinRequest, join
 
     _check_join(setup)
     request = JoinRequest(
@@ -204,7 +204,7 @@ def run_node_here(home: Path, metrics: str) -> None:
     from holdfast.core.ready_types import make_types_ready
     from holdfast.node.agent import Surroundings, run_agent
     from holdfast.node.config import load_config
-    from holdfast.node.fork_server import fork_server
+    from holdfast.node.processes.fork_server import fork_server
 
     if not has_joined(home):
         raise UnknownName(f"{home} has not joined a Master", hint="join it with `holdfast node join URL --token T --name N`")
@@ -233,7 +233,7 @@ def run_node_here(home: Path, metrics: str) -> None:
 
 def master_url(text: str) -> str:
     """A Master's address as people write it, `HOST`, `HOST:PORT` or `https://HOST:PORT`, in full. Raises `UsageError`."""
-    from holdfast.node.enrol import host_and_port
+    from holdfast.node.membership.enrol import host_and_port
 
     host, port = host_and_port(text)
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

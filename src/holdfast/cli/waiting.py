@@ -50,7 +50,7 @@ def wait_for_local_jobs(home: Path, jobs: tuple[str, ...]) -> list[dict[str, Any
 
     from holdfast.core.ids import JobId
     from holdfast.model.questions import AskJobs, Jobs
-    from holdfast.node.local_client import ask
+    from holdfast.node.local.client import ask
 
     line = ProgressLine()
     try:

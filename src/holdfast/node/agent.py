@@ -24,28 +24,29 @@ from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Event, Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.model.rules import Rules, SignedRules
-from holdfast.node.archives import archiving_deliveries
-from holdfast.node.audit_anchors import AuditAnchors
+from holdfast.node.answering.followed_here import FollowedHere
+from holdfast.node.answering.machine import Machine
+from holdfast.node.answering.router import Router
+from holdfast.node.bounds.limits import Limits, check_rules, is_vault, load_limits
 from holdfast.node.config import data_address, load_config, pid_path
 from holdfast.node.doctor import examine
 from holdfast.node.downloads.door import DownloadDoor
-from holdfast.node.followed_here import FollowedHere
-from holdfast.node.greeting import Greeting
-from holdfast.node.hub_client import HubClient
-from holdfast.node.job_book import JobBook, Role
-from holdfast.node.journal import Journal
-from holdfast.node.limits import Limits, check_rules, is_vault, load_limits
-from holdfast.node.local_socket import LocalSocket
-from holdfast.node.machine import Machine
-from holdfast.node.metrics_listener import MetricsListener
-from holdfast.node.recalled_here import RecalledHere, let_pass
-from holdfast.node.renewing import keep_certificate
-from holdfast.node.router import Router
-from holdfast.node.rule_store import RuleStore, claimed_generation
-from holdfast.node.scheduler import Scheduler
-from holdfast.node.starting import Room
-from holdfast.node.supervisor import Worker
-from holdfast.node.worker_messages import (
+from holdfast.node.local.agent_socket import LocalSocket
+from holdfast.node.local.metrics_listener import MetricsListener
+from holdfast.node.membership.audit_anchors import AuditAnchors
+from holdfast.node.membership.greeting import Greeting
+from holdfast.node.membership.hub_client import HubClient
+from holdfast.node.membership.renewing import keep_certificate
+from holdfast.node.membership.rule_store import RuleStore, claimed_generation
+from holdfast.node.planning.scheduler import Scheduler
+from holdfast.node.planning.starting import Room
+from holdfast.node.processes.start import Start
+from holdfast.node.processes.supervisor import Worker
+from holdfast.node.recalling.archives import archiving_deliveries
+from holdfast.node.recalling.here import RecalledHere, let_pass
+from holdfast.node.records.job_book import JobBook, Role
+from holdfast.node.records.journal import Journal
+from holdfast.node.workers.messages import (
     Acknowledged,
     Configure,
     EventNews,
@@ -61,7 +62,6 @@ from holdfast.node.worker_messages import (
     ToWorker,
     WorkerAnswer,
 )
-from holdfast.node.worker_start import Start
 from holdfast.wire.hub_messages import PROTOCOL, Confirmed, Hello, InForce, Welcome
 from holdfast.wire.identity import load_credentials
 

@@ -23,14 +23,14 @@ _PRELOADED = (
     # What a command imports, and what it imports to speak with the Master.
     "holdfast.cli.main",
     "holdfast.model.questions",
-    "holdfast.node.local_client",
+    "holdfast.node.local.client",
     "http.client",
     "ssl",
     # What a Master and a node import.
     "holdfast.api.serve",
     "holdfast.node.agent",
-    "holdfast.node.source_worker",
-    "holdfast.node.store_worker",
+    "holdfast.node.source.worker",
+    "holdfast.node.store.worker",
 )
 
 

@@ -26,7 +26,7 @@ from holdfast.model.jobs import Event, Job, Progress, Severity, State
 from holdfast.model.questions import Answer, AskLimits, AskStatus, Failed, LimitsTold, NodeStatus, Protection, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules, title_of
 from holdfast.node.config import NodeConfig
-from holdfast.node.hub_client import HubClient
+from holdfast.node.membership.hub_client import HubClient
 from holdfast.wire.authority import MASTER_NAME, verify_signature
 from holdfast.wire.hub_messages import Confirmed, Hello, InForce, Report, Welcome
 from holdfast.wire.identity import Credentials, certificate_of, key_id_of, make_csr, new_key

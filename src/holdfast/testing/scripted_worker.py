@@ -25,8 +25,8 @@ from holdfast.core.clock import Clock, SystemClock, now
 from holdfast.core.errors import ErrorFacts
 from holdfast.model.jobs import Counters, Job, Progress, State, Task
 from holdfast.model.questions import Answer, AskPoints, AskRepositoryEnv, AskStatus, Done, NodeStatus, Points, RepositoryEnv
-from holdfast.node.worker_link import WorkerLink
-from holdfast.node.worker_messages import (
+from holdfast.node.workers.link import WorkerLink
+from holdfast.node.workers.messages import (
     Acknowledged,
     AskWorker,
     CancelJob,

@@ -71,7 +71,7 @@ def export(
 def anchors(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """What the node on this machine keeps of the Master's log: give it to `audit verify FILE --anchors`."""
     from holdfast.core.units import format_utc
-    from holdfast.node.audit_anchors import read_anchors
+    from holdfast.node.membership.audit_anchors import read_anchors
 
     found = read_anchors(resolve_home(home))
     if as_json:

@@ -285,7 +285,7 @@ def node_moved(
 ) -> None:
     """Tell this machine's node that its Master has another address. It must prove that it is the same; nothing is restarted."""
     from holdfast.cli.setup import master_url
-    from holdfast.node.enrol import follow
+    from holdfast.node.membership.enrol import follow
 
     moved = follow(resolve_home(home), master_url(url))
     say(f"{moved.name} dials {moved.hub_address} from now on")

@@ -94,7 +94,7 @@ def _from_here(home: Path, body: dict[str, Any], path: bytes, output: str) -> di
     if not has_agent(home):
         return None
     from holdfast.core.ids import DatasetId
-    from holdfast.node.mounts import PointsHere
+    from holdfast.node.local.mounts import PointsHere
     from holdfast.operations.download.download import open_download
 
     owner = PointsHere(home=home, repository=body["repository"], dataset=body["dataset"])

@@ -26,8 +26,8 @@ from holdfast.core.units import format_utc, parse_size_bytes, parse_time
 
 if TYPE_CHECKING:
     from holdfast.model.points import Point
-    from holdfast.node.mounts import PointsHere
-    from holdfast.node.mounts_elsewhere import Granted
+    from holdfast.node.local.mounts import PointsHere
+    from holdfast.node.local.mounts_elsewhere import Granted
     from holdfast.operations.mount.shelf import View
 
 _READY_S = 60.0
@@ -106,7 +106,7 @@ def _view(home: Path, what: What) -> View:
 
 def _view_here(home: Path, what: What) -> View:
     """Raises `UnknownName` where this machine has nothing of it."""
-    from holdfast.node.mounts import PointsHere
+    from holdfast.node.local.mounts import PointsHere
     from holdfast.operations.mount.shelf import ManyPoints, OnePoint
 
     clock = SystemClock()
@@ -126,7 +126,7 @@ def _view_elsewhere(home: Path, what: What) -> View:
     """Raises `UnknownName` where nobody has it, `NotReachable` without Master or owner."""
     from holdfast.core.ids import DatasetId
     from holdfast.node.config import load_config
-    from holdfast.node.mounts_elsewhere import PointsElsewhere
+    from holdfast.node.local.mounts_elsewhere import PointsElsewhere
     from holdfast.operations.mount.shelf import ManyPoints, OnePoint
 
     clock, node = SystemClock(), load_config(home).node
@@ -143,7 +143,7 @@ def _view_elsewhere(home: Path, what: What) -> View:
 
 
 class _Master:
-    """`node.mounts_elsewhere.Granting` over the API, as whoever is logged in."""
+    """`node.local.mounts_elsewhere.Granting` over the API, as whoever is logged in."""
 
     def __init__(self, home: Path, node: str, what: What) -> None:
         self._home, self._node, self._what = home, node, what
@@ -160,7 +160,7 @@ class _Master:
     def grant(self, *, point: str = "", dataset: str = "", at: datetime | None = None) -> Granted:
         import msgspec
 
-        from holdfast.node.mounts_elsewhere import Granted
+        from holdfast.node.local.mounts_elsewhere import Granted
 
         when = format_utc(at) if at is not None else ""
         asked = {"point": point, "dataset": dataset, "at": when, "node": self._node, "repository": self._what.repository}

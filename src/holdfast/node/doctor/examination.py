@@ -14,11 +14,11 @@ from holdfast.model.doctor import Examined
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.object_location import is_object_location, parse_object_location
 from holdfast.model.rules import Rules
+from holdfast.node.bounds.limits import check_rules, load_limits
 from holdfast.node.config import NodeConfig, load_config, socket_path
 from holdfast.node.doctor import facts, judged, reaching
-from holdfast.node.enrol import renewal_due
-from holdfast.node.limits import check_rules, load_limits
-from holdfast.node.rule_store import RuleStore
+from holdfast.node.membership.enrol import renewal_due
+from holdfast.node.membership.rule_store import RuleStore
 from holdfast.wire.identity import certificate_of, load_credentials
 
 

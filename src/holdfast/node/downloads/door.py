@@ -20,12 +20,12 @@ from holdfast.core.private_files import make_private_folder, open_to_append
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.jobs import Event
 from holdfast.model.rules import Rules
+from holdfast.node.bounds.limits import is_vault
 from holdfast.node.config import NodeConfig, download_place
 from holdfast.node.downloads.certificates import certificate_folder, has_own, request_for, take
 from holdfast.node.downloads.gate import check_allowed
-from holdfast.node.limits import is_vault
-from holdfast.node.worker_link import MAX_MESSAGE_BYTES, decode_from_worker
-from holdfast.node.worker_messages import EventNews
+from holdfast.node.workers.link import MAX_MESSAGE_BYTES, decode_from_worker
+from holdfast.node.workers.messages import EventNews
 from holdfast.wire.framing import read_frame
 
 logger = logging.getLogger(__name__)

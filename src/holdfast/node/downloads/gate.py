@@ -12,11 +12,11 @@ from holdfast.delivery.reading import RemoteReader
 from holdfast.model.decoding import UNREADABLE
 from holdfast.model.downloads import DownloadOrder, parse_token, signed_bytes_of_download
 from holdfast.model.reading import PointReader
+from holdfast.node.bounds.limits import load_limits
 from holdfast.node.config import load_config
 from holdfast.node.downloads.book import DownloadBook
-from holdfast.node.limits import load_limits
-from holdfast.node.rule_store import load_signing_key
-from holdfast.node.worker_dial import data_socket
+from holdfast.node.membership.rule_store import load_signing_key
+from holdfast.node.workers.dial import data_socket
 from holdfast.operations.download.download import Download, open_download
 from holdfast.wire.authority import verify_signature
 from holdfast.wire.data_messages import OpenRead

@@ -32,9 +32,9 @@ from holdfast.node.downloads.answers import Answers
 from holdfast.node.downloads.book import DownloadBook
 from holdfast.node.downloads.certificates import certificate_folder
 from holdfast.node.downloads.gate import Gate
-from holdfast.node.worker_link import WorkerLink
-from holdfast.node.worker_main import die_with_parent
-from holdfast.node.worker_messages import EventNews
+from holdfast.node.processes.worker_main import die_with_parent
+from holdfast.node.workers.link import WorkerLink
+from holdfast.node.workers.messages import EventNews
 from holdfast.wire.identity import CERTIFICATE_FILE, KEY_FILE
 from holdfast.wire.impatience import ImpatientProtocol
 

@@ -1,0 +1,5 @@
+"""What root lets the Master ask of this machine.
+
+`limits` reads `limits.toml` and holds rules to it, by `real_paths` as the kernel knows them and `known_places` of repositories;
+`vaulting` holds questions to it.
+"""
