@@ -101,3 +101,17 @@ def some_states(source: FollowedSource, repository: Repository, count: int) -> d
         source.send(repository)
         states[now(source.scene.clock)] = dict(source.tree)
     return states
+
+
+def assert_all_is_sent_again(scene: RepositoryScene, repository: Repository, source: FollowedSource) -> None:
+    """The source is asked for everything, and what was lost is there again. Closes the repository."""
+    session = scene.action(repository)
+    assert session.cursor() is None
+    session.close()
+    source.session = None
+    scene.clock.advance(1)
+    source.send(repository, full=True)
+    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
+    source.leave()
+    repository.close()
+    scene.restic.check()

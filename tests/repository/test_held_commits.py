@@ -20,7 +20,6 @@ from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.point_changes import Forget, Tag
 from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.repository.continuous import moments
-from holdfast.repository.continuous.journal import scan
 from holdfast.repository.continuous.small_commit import SmallCommit
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.pruning.prune import PruneOrder
@@ -29,7 +28,7 @@ from holdfast.repository.repository import Repository
 from holdfast.repository.tree_builder import TreeBuilder
 from holdfast.testing.feeding import chunk_id
 from holdfast.testing.repository_scene import DATASET, RepositoryScene, everywhere
-from tests.repository.followed import CDP, FollowedSource, read_all, some_states
+from tests.repository.followed import CDP, FollowedSource, assert_all_is_sent_again, read_all, some_states
 
 
 @everywhere
@@ -135,20 +134,6 @@ def _assert_states(repository: Repository, states: Mapping[datetime, dict[bytes,
         assert read_all(repository.reader(repository.point_at(DATASET, at))) == tree
 
 
-def _assert_all_is_sent_again(scene: RepositoryScene, repository: Repository, source: FollowedSource) -> None:
-    """The source is asked for everything, and what was lost is there again. Closes the repository."""
-    session = scene.action(repository)
-    assert session.cursor() is None
-    session.close()
-    source.session = None
-    scene.clock.advance(1)
-    source.send(repository, full=True)
-    assert read_all(repository.reader(repository.point_at(DATASET, None))) == source.tree
-    source.leave()
-    repository.close()
-    scene.restic.check()
-
-
 @pytest.mark.parametrize("catalog", ["kept", "lost"])
 def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScene, catalog: str) -> None:
     repository, source = _followed(scene)
@@ -167,25 +152,6 @@ def test_what_a_killed_owner_held_is_there_after_the_start(scene: RepositoryScen
     source.leave()
     again.close()
     scene.restic.check()
-
-
-def test_a_damaged_commit_in_the_journal_is_named_and_the_rest_kept(scene: RepositoryScene) -> None:
-    repository, source = _followed(scene)
-    some_states(source, repository, 5)
-    scene.kill(repository)
-    (path,) = (scene.home / "journal").iterdir()
-    whole = path.read_bytes()
-    places = [placed.end for placed in scan(whole).groups]
-    # The third commit of the six there are.
-    hurt = bytearray(whole)
-    hurt[places[1] + 100] ^= 1
-    path.write_bytes(hurt)
-    again = scene.open()
-    assert [finding.code for finding in again.held_problems] == ["journal-damaged"]
-    newest = {entry.path: entry for entry in read_all(again.reader(again.point_at(DATASET, None))).values()}
-    assert set(newest) == set(source.tree) - {b"/data/new1"}
-    assert {path: newest[path] for path in newest} == {path: entry for path, entry in source.tree.items() if path in newest}
-    _assert_all_is_sent_again(scene, again, source)
 
 
 def test_a_session_lock_is_held_while_anything_is_unsealed(scene: RepositoryScene) -> None:
@@ -414,7 +380,7 @@ def test_what_another_program_took_is_sent_again(scene: RepositoryScene) -> None
     scene.clock.advance(60)
     repository.tick()
     assert "held-lost" in {finding.code for finding in repository.held_problems}
-    _assert_all_is_sent_again(scene, repository, source)
+    assert_all_is_sent_again(scene, repository, source)
 
 
 def test_sources_go_on_after_the_lock_was_taken_away(scene: RepositoryScene) -> None:

@@ -94,7 +94,8 @@ class Story:
     def verify(self, *, stock: bool) -> None:
         """After the fault: a new life."""
         repository = self.scene.open()
-        assert repository.held_problems == ()
+        # What was being written and was never acknowledged may have left its beginning.
+        assert {finding.code for finding in repository.held_problems} <= {"journal-cut"}
         self._go_on(repository)
         for seq, (at, tree) in self.states.items():
             if seq <= self.told:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.model.entry import ChunkRef, Entry, Kind
-from holdfast.repository.continuous.journal import ChunkFrame, Group, JournalFile, frame_of, scan
+from holdfast.repository.continuous.journal import ChunkFrame, Group, JournalFile, Rest, frame_of, scan
 from holdfast.repository.moment_record import Followed, Gone, Op, Record, Written
 from holdfast.testing.feeding import chunk_id
 
@@ -56,6 +56,7 @@ def test_a_file_that_was_cut_anywhere_has_all_whole_groups_before(written: list[
     assert [placed.group for placed in found.groups] == [group for group, _ in written[:count]]
     assert found.damaged == ()
     assert found.end == (ends[count - 1] if count else 0)
+    assert found.rest is (Rest.NOTHING if cut in (0, *ends) else Rest.CUT)
     for placed, (group, payloads) in zip(found.groups, written, strict=False):
         offset = placed.chunks_at
         for chunk, payload in zip(group.chunks, payloads, strict=True):
@@ -74,6 +75,9 @@ def test_damage_in_one_group_takes_only_that_one(written: list[tuple[Group, list
     assert [placed.group for placed in found.groups] == [group for at, (group, _) in enumerate(written) if at != number]
     is_last = number == len(frames) - 1
     assert found.damaged == (() if is_last else (sum(map(len, frames[:number])),))
+    # Only a length that has become larger looks like a frame that was cut off.
+    is_length = 4 <= place < 16
+    assert found.rest in ((Rest.UNREADABLE, *((Rest.CUT,) if is_length else ())) if is_last else (Rest.NOTHING,))
 
 
 @given(st.binary(max_size=400))
@@ -93,11 +97,22 @@ def test_a_torn_end_is_removed_and_the_file_goes_on(tmp_path: Path) -> None:
     with path.open("ab") as tail:
         tail.write(frame_of(Group(FOLLOWED, record, False), ())[:-3])
     again = JournalFile(path)
-    assert len(again.recover().groups) == 1
+    found = again.recover()
+    assert (len(found.groups), found.rest) == (1, Rest.CUT)
     second = again.append(Group(FOLLOWED, record, True), ())
     again.close()
     assert second.begins_at == first.chunks_at + 3 + 16
     assert [placed.group.is_sealed for placed in JournalFile(path).recover().groups] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "tail", [b"\0" * 4096, b"x", frame_of(Group(FOLLOWED, Record(2, Epoch("e"), 2, 2, bytes(32), bytes(32)), False), ())[:-1] + b"?"]
+)
+def test_what_looks_like_no_beginning_of_a_frame_is_not_taken_for_one_that_was_cut(tail: bytes) -> None:
+    """Zeros are what a power cut leaves where the length came before the content."""
+    first = frame_of(Group(FOLLOWED, Record(1, Epoch("e"), 1, 1, bytes(32), bytes(32)), False), ())
+    found = scan(first + tail)
+    assert (len(found.groups), found.end, found.rest) == (1, len(first), Rest.UNREADABLE)
 
 
 @pytest.mark.parametrize("size", [0, 1])

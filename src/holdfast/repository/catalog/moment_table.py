@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from holdfast.core.clock import ns_of
+from holdfast.core.ids import DatasetId
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.repository.catalog.commit_table import COLUMNS, CommitRow
 from holdfast.repository.catalog.database import Catalog
@@ -109,6 +110,18 @@ class MomentTable:
             if not moment:
                 self._loosen("dataset = ? AND moment = 2", (dataset,))
             self._catalog.execute("UPDATE commits SET moment = ? WHERE dataset = ? AND moment = 2", (moment, dataset))
+
+    def held_alone(self) -> dict[DatasetId, list[CommitRow]]:
+        """Commits that the journal has, and neither a snapshot nor a log; by their datasets, the oldest first."""
+        found: dict[DatasetId, list[CommitRow]] = {}
+        logged = "SELECT 1 FROM logs l WHERE l.dataset = commits.dataset AND l.first <= ordinal AND l.last >= ordinal"
+        rows = self._catalog.rows(
+            f"SELECT (SELECT d.id FROM datasets d WHERE d.no = dataset), {COLUMNS} FROM commits"
+            f" WHERE sealed = 1 AND moment = 2 AND NOT {_HAS_TREE} AND NOT EXISTS ({logged}) ORDER BY no"
+        )
+        for dataset, *row in rows:
+            found.setdefault(DatasetId(dataset), []).append(CommitRow(*row))
+        return found
 
     def release(self, dataset: int, before_ordinal: int) -> None:
         """Moments of earlier commits are kept no more."""

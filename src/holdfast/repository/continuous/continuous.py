@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from holdfast.repository.catalog.moment_table import HELD
 from holdfast.repository.continuous.entering import Entering
 from holdfast.repository.continuous.held import Ahead, Held
 from holdfast.repository.continuous.journal import FOLDER, SUFFIX, Group, JournalFile
+from holdfast.repository.continuous.journal_damage import damage_in, not_in_journal
 from holdfast.repository.continuous.log_keeping import keep_logs
 from holdfast.repository.continuous.sealing_held import HeldLost, seal_held
 from holdfast.repository.continuous.small_commit import SmallCommit
@@ -317,19 +318,20 @@ class Continuous:
 
     def recover(self) -> None:
         """What an earlier life left is held again, and sealed if that can be. For the start, when nothing is being received."""
-        if not self._folder.is_dir():
-            return
         files: dict[DatasetId, list[tuple[JournalFile, int]]] = {}
         found: dict[JournalFile, list[tuple[Group, int]]] = {}
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             file = JournalFile(path)
             scan = file.recover()
-            self._note_damage(path, scan.damaged, [placed.group for placed in scan.groups])
+            for finding in damage_in(path, scan):
+                self._tell_lost(finding)
+            if scan.lacks_some and scan.groups:
+                self._interior.quarantine.add((), [scan.groups[0].group.followed.dataset])
             if not scan.groups:
                 file.remove()
                 continue
             dataset = scan.groups[0].group.followed.dataset
-            self.of(dataset).is_mended |= bool(scan.damaged)
+            self.of(dataset).is_mended |= scan.lacks_some
             files.setdefault(dataset, []).append((file, _generation(path)))
             found[file] = [(placed.group, placed.chunks_at) for placed in scan.groups]
         for dataset, own in files.items():
@@ -340,7 +342,22 @@ class Continuous:
                 groups = [(group, at, file) for file, _ in own for group, at in found[file]]
                 if self._entering.take_up(held, groups):
                     self._enter_again(held)
+        self._drop_forsaken()
         self.seal_if_possible()
+
+    def _drop_forsaken(self) -> None:
+        """What the catalog knows as held and the journal has no more is nowhere."""
+        for dataset, commits in self._interior.moments.held_alone().items():
+            held = self.of(dataset)
+            with held.guard:
+                forsaken = self._entering.forsaken(held, commits)
+                for number in forsaken:
+                    self._interior.refresher.undo(number, held.number)
+            if forsaken:
+                self._interior.quarantine.add((), [dataset])
+            # Damage that was met has been told.
+            if forsaken and not held.is_mended:
+                self._tell_lost(not_in_journal(dataset, len(forsaken)))
 
     def settle(self) -> None:
         """After a refresh that built datasets again from the repository alone: what is held is entered once more."""
@@ -365,20 +382,6 @@ class Continuous:
             self._entering.enter_again(held)
         except RepositoryDamaged as error:
             self._give_up(held, error)
-
-    def _note_damage(self, path: Path, damaged: Iterable[int], groups: Sequence[Group]) -> None:
-        for offset in damaged:
-            self._tell_lost(
-                Finding(
-                    code="journal-damaged",
-                    severity=Severity.ERROR,
-                    message=f"a commit in the journal cannot be read (at byte {offset})",
-                    path=path.name,
-                    hint="the others are kept; the source offers everything once more",
-                )
-            )
-            if groups:
-                self._interior.quarantine.add((), [groups[0].followed.dataset])
 
 
 def _is_due(held: Held, now_s: float, *, at_once: bool) -> bool:

@@ -103,6 +103,11 @@ class Entering:
             self.enter(held, record)
         held.unsealed_from = before.ordinal + 1
 
+    def forsaken(self, held: Held, commits: Sequence[CommitRow]) -> list[int]:
+        """The numbers of those that are not held, the newest first. To be asked before anything of an earlier life is sealed."""
+        known = {(record.ordinal, record.cursor) for record in held.records}
+        return [row.no for row in reversed(commits) if (row.ordinal, row.cursor) not in known]
+
     def base_of(self, held: Held, unsealed: Sequence[Record]) -> CommitRow | None:
         """The commit before the first that is not sealed, if a snapshot still reaches it."""
         row = self._interior.commits.before_ordinal(held.number, unsealed[0].ordinal)

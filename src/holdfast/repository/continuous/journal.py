@@ -5,7 +5,11 @@ A file of frames, one for each commit; it is written to its end, and removed whe
     magic "\\xf5HJ1" | length of the head (4 bytes) | length of the chunks (8 bytes) | head | chunks | BLAKE2b-128 of all before it
 
 The head is a `Group` in MessagePack; the chunks follow each other in its order, as they came from the source: one zstd frame each, or
-plain. A frame that was cut off at the end was never acknowledged.
+plain.
+
+What is no whole frame at the end is told as what it looks like (`Rest`). Frames are only ever added, so a process that ends, and a disk
+that keeps its order, leave a beginning of the last one, which was never acknowledged. One that is as long as it says and does not agree
+with its sum is damaged, or lost its power where the disk had the length before the content: nobody can tell those apart.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import os
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -60,12 +65,27 @@ class Placed(NamedTuple):
     end: int
 
 
+class Rest(Enum):
+    """What is behind the last frame that can be read. CUT: the beginning of another. UNREADABLE: anything else."""
+
+    NOTHING = "nothing"
+    CUT = "cut"
+    UNREADABLE = "unreadable"
+
+
 class Scan(NamedTuple):
-    """What a file holds. `damaged`: offsets of frames that cannot be read though later ones can; `end`: where it goes on being written."""
+    """What a file holds. `damaged`: offsets of frames that cannot be read though later ones can; `end`: where it goes on being written, and
+    where the `rest` begins."""
 
     groups: tuple[Placed, ...]
     damaged: tuple[int, ...]
     end: int
+    rest: Rest = Rest.NOTHING
+
+    @property
+    def lacks_some(self) -> bool:
+        """Whether something that was acknowledged may be missing in it."""
+        return bool(self.damaged) or self.rest is Rest.UNREADABLE
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,7 +116,21 @@ def scan(data: bytes | mmap.mmap) -> Scan:
             break
         damaged.append(position)
         position = behind
-    return Scan(tuple(groups), tuple(damaged), end)
+    return Scan(tuple(groups), tuple(damaged), end, _rest_at(data, end))
+
+
+def _rest_at(data: bytes | mmap.mmap, offset: int) -> Rest:
+    head = data[offset : offset + _LENGTHS.size]
+    if not head:
+        return Rest.NOTHING
+    if not head.startswith(_MAGIC[: len(head)]):
+        return Rest.UNREADABLE
+    if len(head) < _LENGTHS.size:
+        return Rest.CUT
+    _, head_bytes, chunk_bytes = _LENGTHS.unpack(head)
+    is_possible = head_bytes <= _LARGEST_HEAD and chunk_bytes <= _LARGEST_CHUNKS
+    is_longer = offset + _LENGTHS.size + head_bytes + chunk_bytes + _SUM_BYTES > len(data)
+    return Rest.CUT if is_possible and is_longer else Rest.UNREADABLE
 
 
 def _frame_at(data: bytes | mmap.mmap, offset: int) -> Placed | None:
@@ -141,7 +175,7 @@ class JournalFile:
         self.is_broken = False
 
     def recover(self) -> Scan:
-        """What an earlier life left in it; what was cut off at its end is removed. To be called before anything else."""
+        """What an earlier life left in it; what cannot be read at its end is removed. To be called before anything else."""
         with self.path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return Scan((), (), 0)
