@@ -62,9 +62,10 @@ class Spooling:
     def __post_init__(self) -> None:
         self.spool = self.open()
 
-    def open(self) -> Spool:
+    def open(self, *, is_patient: bool = True) -> Spool:
         self.seed += 1
-        return Spool(self.folder / "spool", (KEY, "delivery"), SeededEntropy(self.seed), lambda: self.share_bytes)
+        seal, entropy = (KEY, "delivery"), SeededEntropy(self.seed)
+        return Spool(self.folder / "spool", seal, entropy, lambda: self.share_bytes, is_patient=is_patient)
 
     def crash(self) -> None:
         self.spool = self.open()

@@ -7,7 +7,6 @@ number of a frame in its file is a nonce that never comes again. A frame that wa
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -30,12 +29,16 @@ _NONCE = struct.Struct("<Q4x")
 
 def load_key(keys: Path, entropy: Entropy) -> bytes:
     """The node's spool key, made at first use. A file that is no key is replaced: what was sealed by another one counts as lost, and
-    receivers are caught up from the state. Raises `OSError`."""
+    receivers are caught up from the state. Raises `OSError` where it cannot be kept, `SpoolUnread` where it is there and cannot be read."""
     path = keys / KEY_FILE
-    with suppress(FileNotFoundError, ValueError):
+    try:
         key = bytes.fromhex(path.read_text("ascii").strip())
         if len(key) == _KEY_BYTES:
             return key
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass
+    except OSError as error:
+        raise SpoolUnread(f"the key of the spools cannot be read: {error}", is_of_disk=False) from error
     key = entropy.token_bytes(_KEY_BYTES)
     make_private_folder(keys)
     write_private(path, key.hex().encode() + b"\n")
@@ -44,6 +47,17 @@ def load_key(keys: Path, entropy: Entropy) -> bytes:
 
 class SpoolLost(StoreError):
     """Something of a spool cannot be read any more."""
+
+
+class SpoolUnread(StoreError):
+    """Something of a spool cannot be read now, and may be another time. `is_of_disk`: the disk says so; else this process, or this machine,
+    has no room for it, which says nothing of the file."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, is_of_disk: bool) -> None:
+        super().__init__(message, hint="it is tried again; see the disk where HOME lies")
+        self.is_of_disk = is_of_disk
 
 
 class Cipher:

@@ -8,6 +8,7 @@ under another name and gets its own when it is whole and on disk, so that there 
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ from holdfast.core.clock import utc
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import NoSpace, StoreError, is_no_space
 from holdfast.core.private_files import make_private_folder, sync_folder
-from holdfast.delivery.spool.cipher import HINT, SALT_BYTES, Cipher, SpoolLost
+from holdfast.delivery.spool.cipher import HINT, SALT_BYTES, Cipher, SpoolLost, SpoolUnread
 from holdfast.delivery.spool.thinning import Size
 from holdfast.model.change import Begin, Change, Commit, Cursor, Payload, Put
 from holdfast.model.decoding import UNREADABLE
@@ -33,6 +34,8 @@ _TRAILER = struct.Struct("<QI")
 _HEAD_BYTES = len(_MAGIC) + SALT_BYTES
 LIST_CHANGES, LIST_BYTES = 2_000, 1 << 20
 _FACTS_BYTES = 512
+# What a process that is short of something raises, whatever file it opens; and what root may mend.
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR, errno.EACCES, errno.EPERM)
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -110,8 +113,9 @@ class RunWriter:
         self._write(_TRAILER.pack(last.at, last.number))
         try:
             os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
+            # It is closed even where that fails; its number may be another file's at once.
+            closing, self._file = self._file, -1
+            os.close(closing)
             self._part.replace(self.path)
             sync_folder(self.path.parent)
         except OSError as error:
@@ -126,10 +130,10 @@ class RunWriter:
 
     def discard(self) -> None:
         """Never raises."""
+        closing, self._file = self._file, -1
         with suppress(OSError):
-            if self._file >= 0:
-                os.close(self._file)
-        self._file = -1
+            if closing >= 0:
+                os.close(closing)
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
 
@@ -157,7 +161,7 @@ class RunWriter:
 
 
 class RunFile:
-    """One whole run, to be read. Raises `SpoolLost` where it cannot be."""
+    """One whole run, to be read. Raises `SpoolLost` where it cannot be, `SpoolUnread` where it may be another time."""
 
     def __init__(self, path: Path, key: bytes, delivery: str) -> None:
         self.path = path
@@ -226,7 +230,7 @@ def _size_of(change: Change) -> int:
 
 
 class _Reading:
-    """The open file; what its disk raises becomes `SpoolLost`."""
+    """The open file; what its disk raises becomes `SpoolUnread`, or `SpoolLost` where it is not there."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -235,7 +239,7 @@ class _Reading:
         try:
             self._file = self._path.open("rb", buffering=0)
         except OSError as error:
-            raise SpoolLost(f"a file of the spool cannot be read: {error}", hint=HINT) from error
+            raise unread(error) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -253,8 +257,26 @@ class _Reading:
             while len(data) < size_bytes and (more := self._file.read(size_bytes - len(data))):
                 data += more
         except OSError as error:
-            raise SpoolLost(f"a file of the spool cannot be read: {error}", hint=HINT) from error
+            raise unread(error) from error
         return bytes(data)
+
+
+def unread(error: OSError) -> StoreError:
+    """What a spool's disk raises where something is read: whether it may pass."""
+    message = f"a file of the spool cannot be read: {error}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return SpoolLost(message, hint=HINT)
+    return SpoolUnread(message, is_of_disk=error.errno not in _NO_ROOM)
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Oldest first. Raises `SpoolUnread`."""
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise unread(error) from error
 
 
 def written_at(path: Path) -> datetime:

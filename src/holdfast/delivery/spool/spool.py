@@ -18,10 +18,10 @@ import msgspec
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import HoldfastError, NoSpace, StoreError
 from holdfast.delivery.spool.bundles import BundleChunks, has_unasked, together, without_loss
-from holdfast.delivery.spool.cipher import HINT, SpoolLost
+from holdfast.delivery.spool.cipher import HINT, SpoolLost, SpoolUnread
 from holdfast.delivery.spool.joining import write_joined
 from holdfast.delivery.spool.replay import replayed
-from holdfast.delivery.spool.run_file import PART, SUFFIX, RunFile, RunWriter, written_at
+from holdfast.delivery.spool.run_file import PART, RunFile, RunWriter, runs_in, written_at
 from holdfast.delivery.spool.stand import Stand, is_behind, load_stand, save_stand
 from holdfast.delivery.spool.thinning import joined_changes, thinned, to_join
 from holdfast.model.change import Begin, Commit, Cursor, Payload
@@ -43,8 +43,11 @@ class Spool:
     Raises `NoSpace`, `StoreError` where its disk fails; then what was there is there still.
     """
 
-    def __init__(self, folder: Path, seal: tuple[bytes, str], entropy: Entropy, share_bytes: Callable[[], int]) -> None:
-        """`seal`: the node's spool key, and the delivery's id."""
+    def __init__(
+        self, folder: Path, seal: tuple[bytes, str], entropy: Entropy, share_bytes: Callable[[], int], *, is_patient: bool = True
+    ) -> None:
+        """`seal`: the node's spool key, and the delivery's id. Raises `SpoolUnread` where what is there cannot be read now, and gives up
+        nothing of it then; `is_patient` False = it does where the disk refuses it."""
         self._folder, self._seal, self._entropy, self._share_bytes = folder, seal, entropy, share_bytes
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
@@ -64,7 +67,7 @@ class Spool:
         """How often the receiver has said where it stands."""
         self.is_closed = False
         """A run could not be kept: no other is taken until the receiver has got what is here."""
-        self._load()
+        self._load(is_patient=is_patient)
 
     # What is there
 
@@ -295,17 +298,18 @@ class Spool:
 
     # Files
 
-    def _load(self) -> None:
+    def _load(self, *, is_patient: bool) -> None:
         """A run that cannot be read ends the row: what comes after it builds on it."""
         with suppress(OSError):
             for part in self._folder.glob(f"*{PART}"):
                 part.unlink()
-        found: list[RunFile] = []
-        paths = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
+        found, paths = list[RunFile](), runs_in(self._folder)
         for place, path in enumerate(paths):
             try:
                 run = RunFile(path, *self._seal)
-            except SpoolLost:
+            except (SpoolLost, SpoolUnread) as error:
+                if isinstance(error, SpoolUnread) and (is_patient or not error.is_of_disk):
+                    raise
                 # When it was captured only the file can tell, by when it was written.
                 self.missed(found[-1].facts.commit.captured_at if found else written_at(path))
                 self._remove(paths[place:])

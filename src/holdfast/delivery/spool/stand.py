@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from holdfast.core.private_files import make_private_folder, write_private
-from holdfast.delivery.spool.run_file import translated
+from holdfast.delivery.spool.run_file import translated, unread
 from holdfast.model.change import Commit, Cursor
-from holdfast.model.decoding import UNREADABLE_FILE
+from holdfast.model.decoding import UNREADABLE
 from holdfast.model.gaps import Gap, GapReason
 
 _NAME = "stand"
@@ -68,9 +68,15 @@ def is_behind(cursor: Cursor | None, commit: Commit) -> bool:
 
 
 def load_stand(folder: Path) -> Stand:
-    """One that cannot be read says nothing: the receiver is asked."""
-    with suppress(*UNREADABLE_FILE):
-        return msgspec.msgpack.decode((folder / _NAME).read_bytes(), type=Stand)
+    """One that is damaged says nothing: the receiver is asked. Raises `SpoolUnread`."""
+    try:
+        content = (folder / _NAME).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return Stand()
+    except OSError as error:
+        raise unread(error) from error
+    with suppress(*UNREADABLE):
+        return msgspec.msgpack.decode(content, type=Stand)
     return Stand()
 
 

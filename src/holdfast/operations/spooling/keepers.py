@@ -9,20 +9,22 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from holdfast.core.clock import Clock
+from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
-from holdfast.delivery.spool.cipher import load_key
+from holdfast.delivery.spool.cipher import SpoolUnread, load_key
 from holdfast.delivery.spool.spool import Spool
 from holdfast.host.disk import free_bytes
 from holdfast.model.following import GAPS_SHOWN, Spooled
 from holdfast.model.gaps import Gap
 from holdfast.model.rules import DatasetRule, Delivery, Rules
 from holdfast.operations.spooling.keeper import Keeper
+from holdfast.operations.spooling.patience import Patience
 from holdfast.operations.spooling.sending import Sender, SendTools
 from holdfast.operations.spooling.standing import keeping_actions
 
@@ -30,12 +32,27 @@ logger = logging.getLogger(__name__)
 
 FOLDER, KEYS = "spool", "keys"
 DEFAULT_BYTES = 1 << 30
+_AGAIN_S = 2.0
+_UNREAD = ErrorFacts("store", "the spool was not read yet", "it is tried again", True)
 
 
 @dataclass(frozen=True)
 class _Kept:
     keeper: Keeper
     sender: Sender
+
+
+@dataclass
+class _Unread:
+    """A delivery whose spool cannot be read now. `missed_at`: what changed since then was kept by nobody."""
+
+    what: tuple[DatasetRule, Delivery]
+    tools: SendTools
+    is_local: bool
+    error: ErrorFacts
+    patience: Patience
+    tried_s: float
+    missed_at: datetime | None = None
 
 
 class Keepers:
@@ -45,6 +62,7 @@ class Keepers:
         self._home, self._clock, self._entropy = home, clock, entropy
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
+        self._unread: dict[str, _Unread] = {}
         self._gaps: dict[DatasetId, deque[Gap]] = {}
         self._limit_bytes = DEFAULT_BYTES
 
@@ -55,26 +73,42 @@ class Keepers:
         with self._lock:
             going = [kept for id_, kept in self._kept.items() if id_ not in wanted]
             self._kept = {id_: kept for id_, kept in self._kept.items() if id_ in wanted}
+            self._unread = {id_: unread for id_, unread in self._unread.items() if id_ in wanted}
         for kept in going:
             kept.sender.close()
         self._remove_strangers(wanted)
-        key = self._key() if wanted else None
-        for id_, (rule, delivery) in wanted.items() if key is not None else ():
-            self._keep(id_, (rule, delivery), key or b"", delivery.receiver == rules.node, tools)
+        for id_, (rule, delivery) in wanted.items():
+            with self._lock:
+                self._keep(id_, (rule, delivery), delivery.receiver == rules.node, tools)
 
     def of(self, delivery: str) -> Keeper | None:
+        """None also while its spool cannot be read: see `waiting`."""
         with self._lock:
+            self._read_again(delivery)
             kept = self._kept.get(delivery)
         return None if kept is None else kept.keeper
 
     def waiting(self, delivery: str) -> ErrorFacts | None:
         """Why a delivery must not be connected now."""
-        keeper = self.of(delivery)
-        return None if keeper is None else keeper.waiting
+        with self._lock:
+            self._read_again(delivery)
+            kept, unread = self._kept.get(delivery), self._unread.get(delivery)
+        if unread is not None:
+            return unread.error
+        return None if kept is None else kept.keeper.waiting
+
+    def left_out(self, delivery: str) -> None:
+        """Something changed, and the spool cannot be read to keep it."""
+        with self._lock:
+            unread = self._unread.get(delivery)
+            if unread is not None and unread.missed_at is None:
+                unread.missed_at = now(self._clock)
 
     def told(self, dataset: DatasetId) -> tuple[Spooled, ...]:
         """What waits for the receivers of the dataset."""
         with self._lock:
+            for id_ in list(self._unread):
+                self._read_again(id_)
             keepers = [kept.keeper for kept in self._kept.values() if kept.keeper.delivery.dataset == dataset]
         return tuple(told for keeper in keepers if (told := keeper.told()) is not None)
 
@@ -94,19 +128,42 @@ class Keepers:
         for each in kept:
             each.sender.close()
 
-    def _keep(self, id_: str, what: tuple[DatasetRule, Delivery], key: bytes, is_local: bool, tools: SendTools) -> None:
+    def _keep(self, id_: str, what: tuple[DatasetRule, Delivery], is_local: bool, tools: SendTools) -> None:
         rule, delivery = what
         tools = replace(tools, missed=lambda gaps: self.missed(delivery.dataset, gaps))
-        known = self._kept.get(id_)
+        known, unread = self._kept.get(id_), self._unread.get(id_)
         if known is not None:
             known.keeper.rule, known.keeper.delivery, known.keeper.is_local = rule, delivery, is_local
             known.keeper.keeping, known.sender.tools = keeping_actions(rule, delivery), tools
+        elif unread is not None:
+            unread.what, unread.tools, unread.is_local = what, tools, is_local
+        else:
+            self._open(id_, _Unread(what, tools, is_local, _UNREAD, Patience(self._clock), self._clock.monotonic_s()))
+
+    def _read_again(self, id_: str) -> None:
+        unread = self._unread.get(id_)
+        if unread is not None and self._clock.monotonic_s() - unread.tried_s >= _AGAIN_S:
+            unread.tried_s = self._clock.monotonic_s()
+            self._open(id_, unread)
+
+    def _open(self, id_: str, unread: _Unread) -> None:
+        (rule, delivery), folder = unread.what, self._home / FOLDER / _folder_name(id_)
+        try:
+            key = load_key(self._home / KEYS, self._entropy)
+            spool = Spool(folder, (key, id_), self._entropy, lambda: self._share_bytes(spool), is_patient=not unread.patience.is_over)
+        except SpoolUnread as error:
+            logger.warning("a spool cannot be read", extra={"facts": {"delivery": id_, "error": error.message}})
+            unread.patience.has_ended(error)
+            unread.error, self._unread[id_] = error.facts(), unread
             return
-        folder = self._home / FOLDER / _folder_name(id_)
-        spool = Spool(folder, (key, id_), self._entropy, lambda: self._share_bytes(spool))
-        keeper = Keeper(rule, delivery, keeping_actions(rule, delivery), is_local, spool, self._clock)
-        with self._lock:
-            self._kept[id_] = _Kept(keeper, Sender(keeper, tools))
+        except OSError as error:
+            logger.warning("there is no spool: its key cannot be kept", extra={"facts": {"error": str(error)}})
+            return
+        if unread.missed_at is not None and spool.cursor is not None:
+            spool.missed(unread.missed_at)
+        keeper = Keeper(rule, delivery, keeping_actions(rule, delivery), unread.is_local, spool, self._clock)
+        self._unread.pop(id_, None)
+        self._kept[id_] = _Kept(keeper, Sender(keeper, unread.tools))
 
     def _share_bytes(self, spool: Spool) -> int:
         count = max(1, len(self._kept))
@@ -115,13 +172,6 @@ class Keepers:
         except OSError:
             return 0
         return min(self._limit_bytes // count, spool.size_bytes + free // (2 * count))
-
-    def _key(self) -> bytes | None:
-        try:
-            return load_key(self._home / KEYS, self._entropy)
-        except OSError as error:
-            logger.warning("there is no spool: its key cannot be kept", extra={"facts": {"error": str(error)}})
-            return None
 
     def _remove_strangers(self, wanted: Mapping[str, object]) -> None:
         names = {_folder_name(id_) for id_ in wanted}

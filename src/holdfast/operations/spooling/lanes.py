@@ -60,8 +60,7 @@ class RunSpools:
 
     def waiting(self, delivery: str) -> ErrorFacts | None:
         """Why this delivery must not be connected now."""
-        keeper = self._keeper(delivery)
-        return None if keeper is None else keeper.waiting
+        return None if self._keepers is None else self._keepers.waiting(delivery)
 
     def join(self, lane: Lane) -> None:
         """The lane is connected, or could not be: whether the spool takes what it would get."""
@@ -96,6 +95,8 @@ class RunSpools:
             is_concerned = any(touches(place, root) for place in places for root in lane.roots)
             if keeper is not None and is_concerned and keeper.spool.cursor is not None:
                 keeper.spool.missed(now(keeper.clock))
+            elif keeper is None and is_concerned and self._keepers is not None:
+                self._keepers.left_out(lane.delivery.id)
 
     @property
     def is_any(self) -> bool:

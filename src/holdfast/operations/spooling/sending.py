@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import msgspec
 
 from holdfast.core.clock import Clock, ns_of
-from holdfast.core.errors import HoldfastError, NotReachable, WindowClosed, error_from, facts_of
+from holdfast.core.errors import HoldfastError, NotReachable, StoreError, WindowClosed, error_from, facts_of
 from holdfast.core.ids import ActionId, DatasetId
 from holdfast.delivery.limit import Timetable
 from holdfast.delivery.spool.bundles import MOST_RUNS, begin_of, commit_of
-from holdfast.delivery.spool.cipher import SpoolLost
+from holdfast.delivery.spool.cipher import SpoolLost, SpoolUnread
 from holdfast.delivery.spool.run_file import RunFile
 from holdfast.model.change import Acknowledgement, Begin
 from holdfast.model.gaps import Gap, GapReason
@@ -27,6 +27,7 @@ from holdfast.operations.run_lanes import shortfall
 from holdfast.operations.run_plan import answered
 from holdfast.operations.running import Cancellation, Delivered
 from holdfast.operations.spooling.keeper import Keeper
+from holdfast.operations.spooling.patience import Patience
 from holdfast.operations.spooling.standing import after
 from holdfast.wire.data_messages import ActionState, Open
 
@@ -67,6 +68,7 @@ class Sender:
         self._cancellation = Cancellation()
         self._closing = threading.Event()
         self._attempts = 0
+        self._patience = Patience(tools.clock)
         # Whether in this talk how an action took something was told.
         self._has_told = False
         # Only who keeps moments is sent to: some action asks for what is not kept here.
@@ -92,6 +94,11 @@ class Sender:
                 self._talk()
             except SpoolLost as error:
                 self._lost(error)
+            except SpoolUnread as error:
+                if self._patience.has_ended(error):
+                    self._lost(error)
+                else:
+                    self._failed(error)
             except (HoldfastError, OSError) as error:
                 self._failed(error)
             except Exception as error:
@@ -106,13 +113,14 @@ class Sender:
             return True
         return not spool.is_empty and self.tools.clock.monotonic_s() - self.keeper.asked_s >= ASK_S
 
-    def _lost(self, error: SpoolLost) -> None:
+    def _lost(self, error: StoreError) -> None:
         """What is kept is what a repository lacks. A mirror beside it asks for more when somebody took files out of it: that it gets from
         the source, and the moments that wait here are none the less for it."""
         if not self._is_narrow and set(self.keeper.delivery.actions) > set(self.keeper.keeping):
             self._is_narrow = True
             return
         self._is_narrow = False
+        self._patience.renew()
         logger.warning("a spool is damaged", extra={"facts": {"delivery": self.keeper.delivery.id, "error": error.message}})
         self.keeper.spool.give_up(self.keeper.spool.reached)
 
@@ -152,6 +160,7 @@ class Sender:
         finally:
             self.keeper.spool.sent_or_not()
         self.keeper.error, self._attempts, self._is_narrow = None, 0, False
+        self._patience.renew()
         if any(state.error is not None for state in states.values()):
             # The next to use it would take that for what the action says now.
             kept.session.close()
