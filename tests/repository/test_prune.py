@@ -14,6 +14,7 @@ from holdfast.core.errors import HoldfastError, NoSpace, RepositoryDamaged, Repo
 from holdfast.delivery.ports import Action
 from holdfast.model.document import KeepRules
 from holdfast.model.maintenance import Report
+from holdfast.model.reading import PointReader
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text
 from holdfast.repository.packs.storage import Storage
@@ -276,6 +277,43 @@ def test_a_reader_of_a_forgotten_point_reads_to_its_end(pruned: Pruned) -> None:
     assert steps(repository.prune(pruned.order(grace_s=0.0)))["space-freed"] == (0, 0), report
     repository.close()
     pruned.scene.restic.check()
+
+
+def test_chunks_that_a_prune_moves_after_they_were_listed_are_read_where_they_are_now(
+    pruned: Pruned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = pruned.scene.open()
+    reader, other = repository.reader(repository.points()[-1]), repository.reader(repository.points()[-1])
+    before = places_of(reader)
+    # A first chunk out of each pack is asked for, and with it the pack known.
+    asked = sorted(before, key=before.__getitem__)[::2]
+    assert [answer.lost for answer in reader.answers([asked]) if answer.lost] == []
+    old = pruned.names(FileType.DATA)
+    repository.prune(pruned.order(grace_s=0.0))
+    moved = [chunk for chunk, place in places_of(other).items() if place != before[chunk] and chunk not in asked]
+    assert moved
+    read: set[str] = set()
+    load = LocalBackend.load
+
+    def noted(backend: LocalBackend, kind: FileType, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        read.add(name)
+        return load(backend, kind, name, offset, size)
+
+    monkeypatch.setattr(LocalBackend, "load", noted)
+    given = [payload.id for answer in reader.answers([moved]) for payload in answer.payloads]
+    assert sorted(given) == sorted(moved)
+    assert not read & old
+    reader.close()
+    other.close()
+    repository.close()
+
+
+def places_of(reader: PointReader) -> dict[bytes, int]:
+    """Where the listing says that each chunk lies."""
+    found: dict[bytes, int] = {}
+    for listed in reader.listing():
+        found.update(zip([ref.id for entry in listed.entries for ref in entry.chunks], listed.places, strict=True))
+    return found
 
 
 def test_what_was_left_by_a_run_that_was_cut_off_goes_too(pruned: Pruned, tmp_path: Path) -> None:

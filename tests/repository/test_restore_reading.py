@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,11 @@ from holdfast.model.entry import Entry
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.reading import PointReader
 from holdfast.operations.restore import RestoreResult, restore
+from holdfast.repository._format.pack import BlobType
 from holdfast.repository._format.tree import RawNode
 from holdfast.repository.answers import point_walk
+from holdfast.repository.catalog.blob_table import BlobTable, PlacedRow
+from holdfast.repository.packs import known_places
 from holdfast.repository.packs.trees import Trees
 from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree
@@ -87,6 +90,37 @@ def test_of_files_that_are_named_each_folder_on_the_way_is_loaded_once(
     files = [os.fsencode(path) for path in Path(os.fsdecode(state.root)).glob("many/*/*/file*")]
     assert len([entry for listed in reader.listing(files) for entry in listed.entries]) == len(files) == 300
     assert len(loaded) == len(set(loaded))
+    reader.close()
+
+
+def test_the_index_is_asked_once_for_a_chunk_that_was_listed(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+    rows = BlobTable.rows
+
+    def counted(table: BlobTable, blob_ids: Sequence[bytes], kind: BlobType) -> list[PlacedRow]:
+        asked.extend(blob_ids if kind is BlobType.DATA else ())
+        return rows(table, blob_ids, kind)
+
+    monkeypatch.setattr(BlobTable, "rows", counted)
+    reader = reader_of(repository)
+    ids = list(dict.fromkeys(ref.id for listed in reader.listing() for entry in listed.entries for ref in entry.chunks))
+    asked.clear()
+    for _ in range(2):
+        assert {payload.id for answer in reader.answers([ids]) for payload in answer.payloads} == set(ids)
+    # Who asks again is answered out of the index, so that what is known takes no more memory than is needed.
+    assert sorted(asked) == sorted(ids)
+    reader.close()
+
+
+def test_of_a_long_listing_no_more_is_known_than_there_is_room_for(
+    repository: Repository, state: TreeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_places, "_MOST", 100)
+    monkeypatch.setattr(point_walk, "_AHEAD_BYTES", 1)
+    reader = reader_of(repository)
+    ids = {ref.id for listed in reader.listing() for entry in listed.entries for ref in entry.chunks}
+    assert len(ids) > 200
+    assert {payload.id for answer in reader.answers([list(ids)]) for payload in answer.payloads} == ids
     reader.close()
 
 

@@ -20,8 +20,8 @@ from holdfast.repository._format.pack import BlobType, plain_of
 from holdfast.repository._format.seal import OVERHEAD
 from holdfast.repository._format.tree import DecodedNode, RawNode, decode_node, decode_tree, entry_of
 from holdfast.repository.catalog.blob_table import BlobTable, Place
-from holdfast.repository.catalog.database import Catalog
 from holdfast.repository.packs.chunks import opened, runs_of
+from holdfast.repository.packs.known_places import KnownPlaces
 from holdfast.repository.packs.storage import Storage
 from holdfast.repository.packs.trees import Trees
 
@@ -53,13 +53,13 @@ class _Folder:
 
 
 class PointWalk:
-    """For one thread. A folder whose tree cannot be had is named as lost, and the others go on."""
+    """For one thread. Where chunks lie is `known` afterwards. A folder whose tree cannot be had is named as lost, the others go on."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable, catalog: Catalog, trees: Trees | None = None) -> None:
+    def __init__(self, storage: Storage, blobs: BlobTable, known: KnownPlaces, trees: Trees) -> None:
         self._storage = storage
         self._blobs = blobs
-        self._catalog = catalog
-        self._trees = trees or Trees(storage, blobs)
+        self._known = known
+        self._trees = trees
         self._lost: list[LostFolder] = []
 
     def of(self, raw: RawNode, path: bytes) -> Iterator[Listed]:
@@ -155,8 +155,7 @@ class PointWalk:
         """Plain length and place of each chunk these nodes name; 0 for those in no index."""
         sizes = {chunk: 0 for node in nodes for chunk in node.content}
         places = sizes.copy()
-        rows = self._catalog.rows_among("SELECT id, length, raw, pack, offset FROM blobs WHERE id IN ({ids}) AND type = 0", list(sizes))
-        for chunk, length, raw, pack, offset in rows:
+        for chunk, pack, offset, length, raw in self._known.rows(list(sizes)):
             sizes[chunk] = raw or length - OVERHEAD
             places[chunk] = pack << _OFFSET_BITS | offset
         return sizes, places

@@ -15,6 +15,7 @@ from holdfast.repository.answers.point_walk import PointWalk
 from holdfast.repository.damage_met import Read
 from holdfast.repository.interior import Interior
 from holdfast.repository.packs.chunks import Chunks
+from holdfast.repository.packs.known_places import KnownPlaces
 from holdfast.repository.packs.trees import Descent, Difference, Trees
 from holdfast.repository.past_state import PastState
 
@@ -36,7 +37,8 @@ class TreeReader:
         self._held_trees = state.reached_by if state is not None else (tree,)
         self._met = interior.damage_met(read)
         self._trees = Trees(interior.storage, interior.blobs, self._met, state.beside if state is not None else None)
-        self._chunks = Chunks(interior.storage, interior.blobs, self._met)
+        self._known = KnownPlaces(interior.blobs)
+        self._chunks = Chunks(interior.storage, self._known, self._met)
         interior.enter(at_once=True)
         interior.blobs.in_use.hold_trees(self._held_trees)
         self._closed = False
@@ -47,7 +49,7 @@ class TreeReader:
 
     def listing(self, paths: Sequence[bytes] = ()) -> Iterator[Listed]:
         interior = self._interior
-        walk = PointWalk(interior.storage, interior.blobs, interior.catalog, self._trees)
+        walk = PointWalk(interior.storage, interior.blobs, self._known, self._trees)
         if not paths or b"/" in paths:
             for listed in walk.below(self._tree, b""):
                 yield replace(listed, total_bytes=self._total_bytes)

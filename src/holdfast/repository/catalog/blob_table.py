@@ -23,6 +23,10 @@ class Place(NamedTuple):
     blob: PackedBlob
 
 
+# A blob's id, the number of a pack that holds it, and there: offset, length, plain length (0 = not compressed).
+PlacedRow = tuple[bytes, int, int, int, int]
+
+
 class Known(NamedTuple):
     """What the index says of a chunk. `claimed`: the asking node itself has stored it (or everybody may know)."""
 
@@ -41,6 +45,11 @@ class BlobTable:
         """Rises with each index file that is recorded."""
         self.losses = 0
         """Rises when something that was there may count as there no more: whoever remembers an answer asks again."""
+
+    @property
+    def standing(self) -> tuple[int, int]:
+        """Another one when what was read from the table may hold no more: as `losses`, or another catalog took this one's place."""
+        return self.losses, self._catalog.file_number
 
     def transaction(self) -> AbstractContextManager[None]:
         """To save an index file and record it as one step for everybody who lists index files."""
@@ -97,11 +106,8 @@ class BlobTable:
         """Of these blobs, those that are known. Where several packs hold one, any of them that is not known to be damaged there."""
         with self._catalog.hold():
             # The packs, few for many blobs, are asked for by themselves: half the cost of a join.
-            asked = "SELECT id, pack, offset, length, raw FROM blobs WHERE id IN ({ids}) AND type = ?"
-            found = list(self._catalog.rows_among(asked, blob_ids, (int(kind),)))
-            packs: dict[int, bytes] = dict(
-                self._catalog.rows_among("SELECT no, id FROM packs WHERE no IN ({ids})", list({row[1] for row in found}))
-            )
+            found = self.rows(blob_ids, kind)
+            packs = self.pack_ids({row[1] for row in found})
         if self._bad:
             found.sort(key=lambda row: (row[1], row[0]) not in self._bad)
         return {
@@ -109,6 +115,15 @@ class BlobTable:
             for blob, pack, offset, length, raw in found
             if pack in packs
         }
+
+    def rows(self, blob_ids: Sequence[bytes], kind: BlobType) -> list[PlacedRow]:
+        """Every copy of these blobs."""
+        asked = "SELECT id, pack, offset, length, raw FROM blobs WHERE id IN ({ids}) AND type = ?"
+        return list(self._catalog.rows_among(asked, blob_ids, (int(kind),)))
+
+    def pack_ids(self, numbers: Iterable[int]) -> dict[int, bytes]:
+        """Of those packs that an index names."""
+        return dict(self._catalog.rows_among("SELECT no, id FROM packs WHERE no IN ({ids})", list(numbers)))
 
     def distrust(self, copies: Mapping[bytes, Iterable[bytes]]) -> None:
         """From now on these blobs, by the pack that holds them, count as not there when somebody asks whether to send or write them."""

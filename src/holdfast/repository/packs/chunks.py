@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from holdfast.backend.backend import FileType
 from holdfast.core.errors import RepositoryDamaged, RepositoryMissing, StoreError
@@ -11,7 +12,7 @@ from holdfast.model.reading import Answer, Lost
 from holdfast.repository._format.frames import has_content_size
 from holdfast.repository._format.pack import BlobType, plain_of
 from holdfast.repository._format.seal import unseal_each
-from holdfast.repository.catalog.blob_table import BlobTable, Place
+from holdfast.repository.catalog.blob_table import Place
 from holdfast.repository.packs.damage_watch import DamageWatch, Unwatched
 from holdfast.repository.packs.storage import Storage
 
@@ -21,10 +22,16 @@ _GAP_BYTES = 128 << 10
 _CHECK = "run `holdfast repository check NAME`"
 
 
+class Places(Protocol):
+    """Where blobs lie: the index, or what is known of it (`known_places`)."""
+
+    def places(self, blob_ids: Sequence[bytes], kind: BlobType) -> dict[bytes, Place]: ...
+
+
 class Chunks:
     """Of a chunk that is damaged in one pack the copy in another is taken, where the watch knows of one."""
 
-    def __init__(self, storage: Storage, blobs: BlobTable, watch: DamageWatch | None = None) -> None:
+    def __init__(self, storage: Storage, blobs: Places, watch: DamageWatch | None = None) -> None:
         self._storage = storage
         self._blobs = blobs
         self._watch = watch or Unwatched()
