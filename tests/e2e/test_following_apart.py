@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.followed import differences, document, edits_in, following, is_delivered, is_following
-from tests.e2e.world import World, eventually, wait_briefly, world_in
+from tests.e2e.world import World, descendants, eventually, wait_briefly, world_in
 
 pytestmark = pytest.mark.e2e
 
@@ -103,6 +105,51 @@ def test_a_dead_line_is_noticed_and_the_mirror_is_equal_soon_after(tmp_path: Pat
 @pytest.mark.timeout(600)
 def test_a_line_that_is_dead_for_a_minute(tmp_path: Path) -> None:
     part(tmp_path, 60)
+
+
+@contextmanager
+def standing_still(world: World, node: str) -> Iterator[None]:
+    """Its machine answers, and its programs do nothing."""
+    pid = world.child(node).pid
+    family = [pid, *descendants(pid)]
+    for process in family:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in family:
+            os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("is_line", [True, False])
+def test_a_mirror_that_falls_silent_in_the_midst_of_a_run_keeps_nobody_else_waiting(tmp_path: Path, is_line: bool) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "letter").write_text("dear")
+    with world_in(tmp_path, "files1", "vault", "dr") as world:
+        world.apply(document(tmp_path, {"cdp": "{within: 24h}", "live": "{every: 10s}"}, {"mirror": "dr"}), "office")
+        eventually(lambda: is_following(world), "it is followed")
+        (tmp_path / "data" / "letter").write_text("a session is open")
+        eventually(lambda: is_delivered(world), "the mirror has it")
+        with silence(port_of(world, "dr")) if is_line else standing_still(world, "dr"):
+            points = len(world.points("main"))
+            for number in range(4):
+                brief = tmp_path / "data" / f"brief {number}"
+                brief.write_text("there for a while")
+                eventually(lambda brief=brief: is_stored(world, brief), "it is in a moment", 8)  # type: ignore[misc]
+                brief.unlink()
+            told = following(world)
+            assert (told["state"], told["error"]["code"]) == ("waiting", "receiver-busy")
+            (replicate,) = [row for row in world.client.get("/status")["protections"] if row["operation"] == "replicate"]
+            assert (replicate["wait"]["reason"], replicate["wait"]["what"]) == ("receiver", "dr")
+            eventually(lambda: len(world.points("main")) > points, "a point was made", 15)
+            assert not world.json("moments", "files1/documents")["gaps"]
+        (tmp_path / "data" / "last").write_text("there")
+        eventually(lambda: is_delivered(world), "the mirror equals the source", 40)
+        eventually(lambda: is_following(world), "it is followed again")
+
+
+def is_stored(world: World, path: Path) -> bool:
+    return world.run("history", str(path), expect=None).returncode == 0
 
 
 _TWO = """\

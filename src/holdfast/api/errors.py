@@ -29,6 +29,7 @@ STATUS = {
     "not-adopted": 409,
     "repository-outdated": 409,
     "not-reachable": 503,
+    "receiver-busy": 503,
     "source": 409,
     "source-vanished": 409,
     "watch-unavailable": 409,

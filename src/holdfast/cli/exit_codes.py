@@ -18,6 +18,7 @@ _BY_CODE = {
     "invalid-document": USAGE,
     "unknown-name": USAGE,
     "not-reachable": NOT_REACHABLE,
+    "receiver-busy": NOT_REACHABLE,
     "refused": REFUSED,
     "not-authenticated": REFUSED,
     "not-granted": REFUSED,

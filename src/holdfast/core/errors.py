@@ -16,6 +16,7 @@
     │   └── Conflict            somebody else changed it first; a path that is not ours to take
     │       └── NotAdopted        something stands there that nobody said to take over
     ├── NotReachable          the other side does not answer
+    ├── ReceiverBusy          it still takes what it was sent before; it goes on by itself
     ├── WindowClosed          the mover's window is closed; it goes on by itself when it opens
     ├── RepositoryBusy        as many jobs deliver to it as may at once; it goes on by itself when one has ended
     ├── SourceError           the data to be protected
@@ -142,6 +143,14 @@ class NotReachable(HoldfastError):
     usual_hint = "it is tried again; see whether the other machine is up"
 
 
+class ReceiverBusy(HoldfastError):
+    """It is still being sent what was captured before, or has not answered for it."""
+
+    code = "receiver-busy"
+    retryable = True
+    usual_hint = "it goes on by itself, and gets what changed meanwhile then; look at the network and at that machine if it lasts"
+
+
 class WindowClosed(HoldfastError):
     code = "window-closed"
     retryable = True
@@ -155,8 +164,8 @@ class RepositoryBusy(HoldfastError):
 
 
 def waits_its_turn(error: ErrorFacts | None) -> bool:
-    """Whether nothing is wrong: it goes on by itself once a window opens, or another job ends."""
-    return WindowClosed.says(error) or RepositoryBusy.says(error)
+    """Whether nothing is wrong: it goes on by itself once a window opens, another job ends, or what was sent before is taken."""
+    return WindowClosed.says(error) or RepositoryBusy.says(error) or ReceiverBusy.says(error)
 
 
 class SourceError(HoldfastError):

@@ -333,6 +333,14 @@ class FanOut:
                     lane.detach()
         return {delivery: lane.result or DeliveryResult() for delivery, lane in chosen.items()}
 
+    def wait_a_while(self, deliveries: Iterable[str], most_s: float) -> None:
+        """Until all of these have ended, and no longer than that."""
+        until_s = self._clock.monotonic_s() + most_s
+        for lane in [self._lanes[delivery] for delivery in deliveries if delivery in self._lanes]:
+            while lane.is_live and (left_s := until_s - self._clock.monotonic_s()) > 0:
+                lane.done.wait(min(_STEP_S, left_s))
+                self._on_wait()
+
     def abort(self, error: HoldfastError) -> dict[str, DeliveryResult]:
         """The run failed: every receiver forgets its open commit."""
         for lane in self._lanes.values():

@@ -43,8 +43,8 @@ def connect_all(lanes: Sequence[Lane], connector: Connector, cancellation: Cance
 @dataclass(frozen=True)
 class Connector:
     """How sessions come about. `generation` is that of the rules in force here; `pool` may have one open; `adopt`: see `Open`. `by_hand`: a
-    person asked for it, so that closed windows do not count. `waiting`: why a delivery is not to be connected now. `is_hasty`: others wait
-    for the run, see `SessionPool.connected`."""
+    person asked for it, so that closed windows do not count. `waiting`: why a delivery is not to be connected now. `is_hasty`: of which
+    nobody is to be kept waiting for a connection, see `SessionPool.connected`."""
 
     dial: Dial
     generation: int
@@ -52,13 +52,15 @@ class Connector:
     pool: SessionPool | None = None
     adopt: bool = False
     by_hand: bool = False
-    is_hasty: bool = False
+    is_hasty: Callable[[str], bool] = lambda _: False
     waiting: Callable[[str], ErrorFacts | None] = lambda _: None
 
     def connect(self, lane: Lane, cancellation: Cancellation) -> None:
-        """Raises `WindowClosed` where the mover may send nothing now, and what keeps the receiver from being reached."""
+        """Raises `WindowClosed` where the mover may send nothing now, `ReceiverBusy`, and what keeps the receiver from being reached."""
         timetable = timetable_of(lane.delivery, self.clock, by_hand=self.by_hand)
         timetable.check()
+        if self.pool is not None and (busy := self.pool.busy(lane.delivery.id)) is not None:
+            raise busy
         if (error := self.waiting(lane.delivery.id)) is not None:
             raise error_from(error)
         kept = self.pool.take(lane.delivery.id) if self.pool is not None else None
@@ -69,7 +71,7 @@ class Connector:
             cancellation.on_cancel(kept.session.close)
             lane.session, lane.states, lane.opened_s = kept.session, kept.states, kept.opened_s
             return
-        if self.pool is not None and self.is_hasty:
+        if self.pool is not None and self.is_hasty(lane.delivery.id):
             opened = self.pool.connected(lane.delivery.id, partial(self._open, lane.delivery, timetable), cancellation)
         else:
             opened = self._open(lane.delivery, timetable, cancellation)

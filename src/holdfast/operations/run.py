@@ -52,6 +52,9 @@ class _Run:
         self._error: ErrorFacts | None = None
         self._known_anew: set[DatasetId] = set()
         self._told: set[str] = set()
+        # Deliveries whose sessions this run is done with, and those that wait for it meanwhile.
+        self._released: set[str] = set()
+        self._lingering: set[str] = set()
         self._spools = RunSpools(tools.keepers, tools.state, is_small=order.small is not None, is_catch_up=order.catch_up)
         self._datasets = [self._dataset_run(rule) for rule in order.datasets]
         around = Around(self._progress, self._spools, self._let_go)
@@ -74,17 +77,31 @@ class _Run:
     def close(self) -> None:
         self._spools.close()
         for lane in self._lanes():
-            if not (self._order.small is not None and self._tools.pool is not None and lane.keep(self._tools.pool)):
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        """Once: afterwards the session may be another run's."""
+        pool = self._tools.pool if self._order.small is not None else None
+        if lane.delivery.id not in self._released:
+            self._released.add(lane.delivery.id)
+            if pool is None or not lane.keep(pool):
                 lane.close()
+            if pool is not None and lane.delivery.id in self._lingering:
+                pool.has_ended(lane.delivery.id)
 
     def _let_go(self, ended: Sequence[Lane]) -> None:
-        """From now on small runs may be made: whatever is theirs, too, has been told and is free by then."""
+        """From now on small runs may be made: whatever is theirs, too, has been told and is free by then. The others of a small run are
+        none of theirs until it has ended."""
         ids = {lane.delivery.id for lane in ended}
         for dataset in self._datasets:
             self._record(dataset, [lane for lane in dataset.lanes if lane.delivery.id in ids])
         for lane in ended:
-            lane.close()
+            self._release(lane)
         self._spools.close()
+        if self._order.small is not None and self._tools.pool is not None:
+            self._lingering = {lane.delivery.id for lane in self._lanes()} - self._released
+            for delivery in self._lingering:
+                self._tools.pool.lingers(delivery)
         if self._tools.let_go is not None:
             self._tools.let_go()
 
@@ -103,7 +120,7 @@ class _Run:
             pool=tools.pool,
             adopt=order.adopt,
             by_hand=order.is_by_hand,
-            is_hasty=order.is_in_no_list,
+            is_hasty=self._is_hasty,
             waiting=self._spools.waiting,
         )
         connect_all(lanes, connector, self._cancellation)
@@ -121,6 +138,10 @@ class _Run:
             return
         self._sending.send(self._request(wanted, lanes), wanted, lanes)
         self._error = self._sending.error
+
+    def _is_hasty(self, delivery: str) -> bool:
+        """Small runs wait for the one that is made; a point is there for the repositories."""
+        return self._order.small is not None and (self._order.is_in_no_list or not self._spools.may_keep(delivery))
 
     def _is_wanted(self, dataset: DatasetRun) -> bool:
         """A dataset whose receivers are all away is captured with the others, for them to catch up; a catch-up serves only who is there.

@@ -91,9 +91,9 @@ class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
     `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
     what it sends. `compared`: the look at everything, where it was taken before; `prepared`: large files that
-    were read and sent ahead. `let_go`: called once when all is captured and every continuous delivery has ended, while others still take
-    their time: small runs may go on (None = the datasets stay the run's to its end). `overflow`: where what those others have not taken
-    waits meanwhile. `more`: what else a small run is to do."""
+    were read and sent ahead. `let_go`: called once when all is captured and only deliveries are waited for that may take their time, those
+    that are not continuous, or of a small run those that nothing is kept for: small runs may go on (None = the datasets stay the run's to
+    its end). `overflow`: where what those have not taken waits meanwhile. `more`: what else a small run is to do."""
 
     clock: Clock
     entropy: Entropy

@@ -22,6 +22,7 @@ from holdfast.delivery.fanout import DeliveryResult, FanOut, FanOutSession, Turn
 from holdfast.delivery.overflow import Overflow
 from holdfast.model.change import Commit, Move
 from holdfast.model.stream import Outgoing
+from holdfast.operations.following.session_pool import LINGER_S
 from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run_lanes import DatasetRun, Lane, first_error
 from holdfast.operations.run_order import RunOrder, RunTools, SmallRun
@@ -180,15 +181,23 @@ class Sending:
         fan.close(self._sent, self._spools.own_commits(self._all_lanes(), self._sent))
         later = {lane.delivery.id for lane in self._lanes if self._may_end_later(lane)}
         results = fan.wait(fan.figures().keys() - later)
-        if any(fan.figures()[id_].is_live for id_ in later & fan.figures().keys()):
-            first = [lane for lane in self._all_lanes() if lane.delivery.id not in later]
+        if self._order.small is not None:
+            fan.wait_a_while(later, LINGER_S)
+        if late := {id_ for id_, figures in fan.figures().items() if id_ in later and figures.is_live}:
+            results |= fan.wait(later - late)
+            first = [lane for lane in self._all_lanes() if lane.delivery.id not in late]
             self._settle(first, results)
             self._let_go(first)
         return results | fan.wait(later)
 
     def _may_end_later(self, lane: Lane) -> bool:
-        """Small runs send nothing there: what they capture meanwhile comes with the next run that does."""
-        return self._tools.let_go is not None and lane.delivery.mode != "continuous"
+        """Small runs that are made meanwhile send nothing there: what they capture comes with the next run that does. A small run itself
+        waits for those for whom a spool keeps what they do not take."""
+        if self._tools.let_go is None:
+            return False
+        if self._order.small is None:
+            return lane.delivery.mode != "continuous"
+        return not self._spools.may_keep(lane.delivery.id)
 
     def _settle(self, lanes: Sequence[Lane], results: Mapping[str, DeliveryResult]) -> None:
         """How these ended, each once: of what ended first small runs may know more by now."""

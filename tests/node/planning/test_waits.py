@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from holdfast.core.clock import now, utc
-from holdfast.core.errors import ErrorFacts, RepositoryPaused
+from holdfast.core.errors import ErrorFacts, ReceiverBusy, RepositoryPaused
 from holdfast.core.units import format_utc
 from holdfast.model.jobs import State
 from holdfast.model.questions import AskTrigger
@@ -33,6 +33,16 @@ def test_a_receiver_is_away_since_the_first_attempt_that_failed_so(world: World)
     assert told.since == since
     world.finish(world.runs()[-1])
     assert world.protection().wait is None
+
+
+def test_a_receiver_that_takes_its_time_is_waited_for_and_has_not_failed(world: World) -> None:
+    world.begin(source_rules())
+    world.finish(world.runs()[0])
+    world.finish(world.runs()[-1], ReceiverBusy("it has not taken yet what it was sent 4 s ago").facts())
+    told = world.protection()
+    assert (told.error, told.state) == (None, State.SUCCEEDED)
+    assert told.wait is not None
+    assert (told.wait.reason, told.wait.what) == (WaitReason.RECEIVER, "vault")
 
 
 def test_a_paused_repository_says_until_when(world: World) -> None:

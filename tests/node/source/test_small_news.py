@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.model.jobs import Finding, Job, Progress, Severity
-from holdfast.node.source.small_news import FINDING_AGAIN_S, TELL_S, SmallNews
+from holdfast.node.source.small_news import FINDING_AGAIN_S, TELL_S, NewsOfRun, SmallNews
 from holdfast.operations.running import Delivered
 from holdfast.testing.virtual_clock import VirtualClock
 
@@ -57,9 +57,10 @@ def test_a_failure_is_told_at_once_and_once_and_so_is_its_end() -> None:
     for at in range(1, 4):
         news.delivered(said(at))
     for _ in range(3):
-        news.delivered(said(0, "not-reachable"))
-    assert news.failed == {ONE: ErrorFacts("not-reachable", "it is away")}
-    news.delivered(said(9))
+        run = NewsOfRun(news)
+        run.delivered(said(0, "not-reachable"))
+        assert run.failed == {ONE: ErrorFacts("not-reachable", "it is away")}
+    NewsOfRun(news).delivered(said(9))
     clock.advance(TELL_S)
     news.flush()
     assert [(each.captured_at_ns, each.error is None) for each in heard.told] == [(1, True), (0, False), (9, True)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from holdfast.capture.ports import CaptureResult
+from holdfast.capture.ports import CaptureResult, DatasetTotals
 from holdfast.core.clock import SystemClock, now, utc
 from holdfast.core.errors import ErrorFacts, SourceVanished
 from holdfast.core.ids import DatasetId
@@ -30,12 +30,13 @@ from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
 from holdfast.testing.waiting import wait_for
 
-ONE = DatasetId("one")
+ONE, TWO = DatasetId("one"), DatasetId("two")
 AWAY = ErrorFacts("not-reachable", "nobody is there", "", True)
 
 
 def result(refused: dict[DatasetId, SourceVanished] | None = None) -> CaptureResult:
-    return CaptureResult(1, datetime(2026, 1, 1, tzinfo=UTC), {}, Counters(), (), 0, refused or {})
+    totals = {id_: DatasetTotals(1, 1, 0) for id_ in (ONE, TWO)}
+    return CaptureResult(1, datetime(2026, 1, 1, tzinfo=UTC), totals, Counters(), (), 0, refused or {})
 
 
 @dataclass
@@ -244,7 +245,7 @@ def test_what_happened_between_two_lives_is_a_gap_until_it_was_looked_at(scene: 
 def test_the_time_in_which_no_flow_followed_it_is_a_gap(scene: Scene, *, others: bool) -> None:
     """Also where another dataset is followed all the time, and where the node was restarted meanwhile."""
     (scene.data.parent / "other").mkdir()
-    rule = msgspec.structs.replace(scene.rule, id=DatasetId("two"), label="files1/two")
+    rule = msgspec.structs.replace(scene.rule, id=TWO, label="files1/two")
     left = (Followed(rule, (bytes(scene.data.parent / "other"),), ()),) if others else ()
     first = scene.unconfigured()
     first.configure((scene.plan(), *left))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.core.clock import SystemClock
-from holdfast.core.errors import NotReachable, Refused
+from holdfast.core.errors import NotReachable, ReceiverBusy, Refused
 from holdfast.core.ids import ActionId, Epoch
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Cursor
@@ -114,3 +114,12 @@ def _connected(pool: SessionPool, line: Line) -> Kept | None:
         return pool.connected(VAULT, line.connect, Cancellation())
     except NotReachable:
         return None
+
+
+def test_a_delivery_whose_run_goes_on_is_busy_until_that_has_ended(pool: SessionPool) -> None:
+    assert pool.busy(VAULT) is None
+    pool.lingers(VAULT)
+    assert isinstance(pool.busy(VAULT), ReceiverBusy)
+    assert pool.busy("another") is None
+    pool.has_ended(VAULT)
+    assert pool.busy(VAULT) is None

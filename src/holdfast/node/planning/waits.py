@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from holdfast.core.clock import utc
-from holdfast.core.errors import ErrorFacts, NotReachable, RepositoryBusy, RepositoryPaused
+from holdfast.core.errors import ErrorFacts, NotReachable, ReceiverBusy, RepositoryBusy, RepositoryPaused
 from holdfast.model.jobs import State
 from holdfast.model.promises import Promise
 from holdfast.model.rules import OperationRule
@@ -39,7 +39,7 @@ def _of_error(promise: Promise, row: ProtectionRow, error: ErrorFacts) -> Wait |
     if RepositoryBusy.says(error):
         what, why = f"repository {error.context.get('repository', '')}", error.context.get("why", "")
         return Wait(reason=WaitReason.LIMIT, what=what, since=since, why=why)
-    if error.code == NotReachable.code:
+    if error.code in (NotReachable.code, ReceiverBusy.code):
         reason = WaitReason.NOT_CALLED if promise.delivery.dial == "to" else WaitReason.RECEIVER
         return Wait(reason=reason, what=promise.delivery.receiver_name, since=since)
     return None

@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
-from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, WindowClosed, error_from, facts_of
+from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, WindowClosed, facts_of
 from holdfast.core.ids import DatasetId, JobId, NodeId
 from holdfast.delivery.overflow import OverflowRoom
 from holdfast.host.disk import free_bytes
@@ -26,7 +27,7 @@ from holdfast.model.jobs import Event, Finding, Job, State
 from holdfast.model.rules import DatasetRule, Rules
 from holdfast.model.tail import AskTail, Tailed
 from holdfast.node.bounds.limits import Limits, load_limits
-from holdfast.node.source.small_news import NewsBeside, SmallNews
+from holdfast.node.source.small_news import NewsBeside, NewsOfRun, SmallNews
 from holdfast.node.source.state_holder import StateHolder
 from holdfast.node.workers.dial import Dialler
 from holdfast.operations.connecting import Connector
@@ -39,6 +40,7 @@ from holdfast.operations.following.plan import Followed, followed_by, needs_scan
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool
+from holdfast.operations.following.small_runs import LetGo, SmallRuns
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
@@ -47,8 +49,6 @@ from holdfast.operations.spooling.keepers import Keepers
 from holdfast.operations.spooling.sending import SendTools
 
 logger = logging.getLogger(__name__)
-
-_AWAY = ErrorFacts("not-reachable", "no receiver could take what has changed", "it goes on by itself", True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,7 @@ class SourceFollowing:
         self.claims = Claims()
         self.pool = SessionPool(surroundings.clock)
         self._ahead = LayingAhead(surroundings.clock)
+        self._small_runs = SmallRuns()
         self.keepers = Keepers(surroundings.home, surroundings.clock, surroundings.entropy)
         self._spool_bytes = 0
         self.overflow = OverflowRoom(surroundings.home, surroundings.entropy, self._overflow_bytes)
@@ -115,6 +116,7 @@ class SourceFollowing:
         self.keepers.close()
         if self._follower is not None:
             self._follower.close()
+        self._small_runs.close()
         self._ahead.close()
 
     def _configure_spools(self, rules: Rules, limits: Limits) -> None:
@@ -125,11 +127,11 @@ class SourceFollowing:
             generation=rules.generation,
             told=self._small_news.beside,
             missed=lambda _: None,
-            left_behind=self._left_behind,
+            left_behind=self.left_behind,
         )
         self.keepers.configure(rules, limits.spool_bytes, tools)
 
-    def _left_behind(self, dataset: DatasetId) -> None:
+    def left_behind(self, dataset: DatasetId) -> None:
         if self._follower is not None:
             self._follower.left_behind(dataset)
 
@@ -164,6 +166,7 @@ class SourceFollowing:
 
     def noted(self, notes: RunNotes) -> None:
         self._tail.ended(notes)
+        notes.have_told()
 
     def scan_begins(self, datasets: Iterable[DatasetId]) -> frozenset[DatasetId]:
         return frozenset() if self._follower is None else self._follower.scan_begins(datasets)
@@ -227,7 +230,7 @@ class SourceFollowing:
         mine = [each for each in rules.deliveries if each.dataset == file.followed.rule.id and each.mode == "continuous"]
         what = Ahead(file.followed.rule, tuple(each for each in mine if each.id not in file.closed), file.path, file.is_closed)
         dial, waiting = Dialler(self._all.home, rules).deliver, self.keepers.waiting
-        connector = Connector(dial, rules.generation, self._all.clock, self.pool, is_hasty=True, waiting=waiting)
+        connector = Connector(dial, rules.generation, self._all.clock, self.pool, is_hasty=lambda _: True, waiting=waiting)
         try:
             with self._all.holder.lease() as state, state.errors():
                 return self._ahead.go_on(what, state, connector, cancellation)
@@ -236,10 +239,9 @@ class SourceFollowing:
             return True
 
     def small_run(self, datasets: Sequence[Followed], small: SmallRun, cancellation: Cancellation, more: More) -> SmallResult:
-        rules, captured = self._rules, list[CaptureResult]()
+        rules = self._rules
         if rules is None:
             return SmallResult(None, {})
-        self._small_news.failed = {}
         order = RunOrder(
             job=_no_job(rules.node, self._all.clock),
             datasets=tuple(each.rule for each in datasets),
@@ -248,28 +250,37 @@ class SourceFollowing:
             generation=rules.generation,
             small=small,
         )
-        notes = self.notes(self._small_news, rules)
+        return self._small_runs.result_of(partial(self._make, rules, order, more, cancellation), cancellation)
+
+    def _make(self, rules: Rules, order: RunOrder, more: More, cancellation: Cancellation, let_go: LetGo) -> SmallResult:
+        """In a thread of the run's own. Receivers that it went on for, once it has let go, are sent what has changed meanwhile."""
+        news, captured, late = NewsOfRun(self._small_news), list[CaptureResult](), dict[DatasetId, ErrorFacts]()
+        notes = self.notes(news, rules)
+
+        def result(error: ErrorFacts | None) -> SmallResult:
+            return SmallResult(captured[0] if captured else None, {**news.failed, **late}, error)
+
+        def go_on() -> None:
+            late.update((each.dataset, busy.facts()) for each in rules.deliveries if (busy := self.pool.busy(each.id)) is not None)
+            self._ahead.committed(captured)
+            self.noted(notes)
+            let_go(result(None))
+
         try:
             with self._all.holder.lease() as state:
                 tools = self.tools(rules, state, notes, captured.append, scratch=SMALL)
-                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared, more=more)
+                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared, more=more, overflow=self.overflow, let_go=go_on)
                 job = run_datasets(order, tools, cancellation)
-            self._ahead.committed(captured)
+            if not late:
+                self._ahead.committed(captured)
             self.noted(notes)
         except (HoldfastError, OSError) as error:
-            return self._small_result(order, captured, facts_of(error))
+            return result(facts_of(error))
+        finally:
+            for dataset in late:
+                self.left_behind(dataset)
         self._small_news.found(job.findings)
-        return self._small_result(order, captured, job.error)
-
-    def _small_result(self, order: RunOrder, captured: Sequence[CaptureResult], error: ErrorFacts | None) -> SmallResult:
-        """A dataset that nobody could take was left out where others were captured: what was to be looked at is still to be done."""
-        failed = dict(self._small_news.failed)
-        if not captured:
-            return SmallResult(None, failed, error)
-        known = captured[0]
-        left_out = [rule.id for rule in order.datasets if rule.id not in known.totals and rule.id not in known.refused]
-        refused = {id_: error_from(failed.get(id_) or error or _AWAY) for id_ in left_out}
-        return SmallResult(replace(known, refused={**known.refused, **refused}), failed, error)
+        return result(job.error)
 
     def tools(
         self, rules: Rules, state: CaptureState, news: News, captured: Callable[[CaptureResult], None], *, scratch: str = ""

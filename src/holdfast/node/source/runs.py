@@ -29,9 +29,10 @@ from holdfast.node.source.following import SourceFollowing, limits_of, must_scan
 from holdfast.node.source.state_holder import StateHolder
 from holdfast.node.workers.asides import Aside
 from holdfast.node.workers.messages import RunDatasets
+from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.claims import groups_apart
 from holdfast.operations.run import run_datasets
-from holdfast.operations.run_order import RunOrder
+from holdfast.operations.run_order import RunOrder, RunTools
 from holdfast.operations.run_plan import joined
 from holdfast.operations.run_progress import RunProgress
 from holdfast.operations.running import Cancellation, Meter, News
@@ -106,17 +107,40 @@ class _SourceRun:
                         tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
                     ended = run_datasets(order, tools, self._cancellation)
                 else:
-                    notes = following.notes(self._runs.news, self._runs.rules)
-                    try:
-                        small = replace(order, small=following.small_of(order.datasets, work))
-                        ended = run_datasets(small, replace(tools, news=notes, noted=notes.steps), self._cancellation)
-                        following.noted(notes)
-                    finally:
-                        following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
+                    ended = self._make_point(work, tools, let_go)
                 ended = archiving.after(with_findings(ended, aside), tools, self._cancellation)
         if work is None:
             self._tell_scanned(watched)
         return ended
+
+    def _make_point(self, work: Work, tools: RunTools, let_go: Callable[[], None]) -> Job:
+        """Of what was followed, without a scan."""
+        order, following, gone_on = self._order, self._following, False
+        notes = following.notes(self._runs.news, self._runs.rules)
+
+        def captured() -> None:
+            following.noted(notes)
+            following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
+
+        def go_on() -> None:
+            nonlocal gone_on
+            gone_on = True
+            captured()
+            let_go()
+
+        tools = replace(tools, news=notes, noted=notes.steps)
+        if self._may_let_go():
+            tools = replace(tools, overflow=following.overflow, let_go=go_on)
+        try:
+            small = replace(order, small=following.small_of(order.datasets, work))
+            return run_datasets(small, tools, self._cancellation)
+        finally:
+            if gone_on:
+                following.noted(notes)
+                for dataset in self._ids:
+                    following.left_behind(dataset)
+            else:
+                captured()
 
     def _may_let_go(self) -> bool:
         """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""

@@ -20,7 +20,7 @@ _MOST_FINDINGS = 1_000
 
 class SmallNews:
     """Of each action the newest acknowledgement once a second, and a failure when it is another than before. What was found (`record`) once
-    an hour: a file that cannot be read is found by every small run that looks at it. Small runs have one thread; `beside` is for all."""
+    an hour: a file that cannot be read is found by every small run that looks at it. Any thread."""
 
     def __init__(self, news: News, record: Callable[[Finding], None], clock: Clock) -> None:
         self._news = news
@@ -30,19 +30,8 @@ class SmallNews:
         self._lock = threading.Lock()
         self._told: dict[tuple[str, str], tuple[float, str]] = {}
         self._waiting: dict[tuple[str, str], Delivered] = {}
-        self.failed: dict[DatasetId, ErrorFacts] = {}
-
-    def job(self, job: Job) -> None:
-        """A small run is no job."""
-
-    def progress(self, progress: Progress) -> None:
-        """Nor has it any."""
 
     def delivered(self, delivered: Delivered) -> None:
-        # A window that is closed is no trouble: what is wrong with others must not be hidden by it.
-        is_closed = WindowClosed.says(delivered.error)
-        if delivered.error is not None and not delivered.spooled and not (is_closed and delivered.dataset in self.failed):
-            self.failed[delivered.dataset] = delivered.error
         key = (delivered.delivery, delivered.action)
         now_code = "" if delivered.error is None else delivered.error.code
         with self._lock:
@@ -64,10 +53,13 @@ class SmallNews:
         now_s = self._clock.monotonic_s()
         for finding in findings:
             key = (finding.code, finding.path, finding.message)
-            if now_s - self._found.get(key, -FINDING_AGAIN_S) >= FINDING_AGAIN_S:
-                if len(self._found) >= _MOST_FINDINGS:
-                    self._found.clear()
-                self._found[key] = now_s
+            with self._lock:
+                is_told = now_s - self._found.get(key, -FINDING_AGAIN_S) < FINDING_AGAIN_S
+                if not is_told:
+                    if len(self._found) >= _MOST_FINDINGS:
+                        self._found.clear()
+                    self._found[key] = now_s
+            if not is_told:
                 self._record(finding)
 
     def flush(self) -> None:
@@ -82,6 +74,27 @@ class SmallNews:
         self._waiting.pop(key, None)
         self._told[key] = (self._clock.monotonic_s(), "" if delivered.error is None else delivered.error.code)
         self._news.delivered(delivered)
+
+
+class NewsOfRun:
+    """Where one small run tells what happens. `failed`: datasets that some receiver did not get, and why."""
+
+    def __init__(self, small: SmallNews) -> None:
+        self._small = small
+        self.failed: dict[DatasetId, ErrorFacts] = {}
+
+    def job(self, job: Job) -> None:
+        """A small run is no job."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nor has it any."""
+
+    def delivered(self, delivered: Delivered) -> None:
+        # A window that is closed is no trouble: what is wrong with others must not be hidden by it.
+        is_closed = WindowClosed.says(delivered.error)
+        if delivered.error is not None and not delivered.spooled and not (is_closed and delivered.dataset in self.failed):
+            self.failed[delivered.dataset] = delivered.error
+        self._small.delivered(delivered)
 
 
 class NewsBeside:

@@ -240,6 +240,12 @@ class Course:
             self._behind_at_s = now_s + self._back_off_s()
         self.is_behind = True
 
+    def left_behind(self, now_s: float) -> None:
+        """Some receiver lacks what the state has, and can take it now."""
+        self.is_behind = True
+        soon_s = now_s + BACK_OFF_S[0]
+        self._behind_at_s, self._not_before_s = min(self._behind_at_s, soon_s), min(self._not_before_s, soon_s)
+
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest change that was not delivered; 0 = everything was."""
         since_s = [each for each in (self.backlog.oldest_s, self._in_hand_s) if each is not None]

@@ -19,6 +19,8 @@ from holdfast.operations.following.session_pool import SessionPool
 from holdfast.operations.run_order import More, SmallRun
 from holdfast.operations.running import Cancellation
 
+_AWAY = ErrorFacts("not-reachable", "no receiver could take what has changed", "it goes on by itself", True)
+
 
 @dataclass(frozen=True)
 class SmallResult:
@@ -28,6 +30,17 @@ class SmallResult:
     captured: CaptureResult | None
     failed: Mapping[DatasetId, ErrorFacts]
     error: ErrorFacts | None = None
+
+    def has_captured(self, dataset: DatasetId) -> bool:
+        """Whether what was to be looked at there is done."""
+        found = self.captured
+        return found is not None and found.is_whole and dataset in found.totals and dataset not in found.refused
+
+    def why_not(self, dataset: DatasetId) -> ErrorFacts | None:
+        """One that nobody could take is left out where others are captured."""
+        if self.captured is not None and (refused := self.captured.refused.get(dataset)) is not None:
+            return refused.facts()
+        return self.failed.get(dataset) or self.error or (None if self.captured is None else _AWAY)
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class Follower:
         """A receiver lacks what the state has, and nobody else is going to send it."""
         with self._changed:
             if dataset in self._courses:
-                self._courses[dataset].is_behind = True
+                self._courses[dataset].left_behind(self._clock.monotonic_s())
                 self._changed.notify_all()
 
     def captured(self, result: CaptureResult) -> None:
@@ -342,11 +342,10 @@ class Follower:
         now_s = self._clock.monotonic_s()
         for course in due:
             id_ = course.followed.rule.id
-            refused = None if result.captured is None else result.captured.refused.get(id_)
             if id_ not in took_part:
                 course.done(now_s)
-            elif result.captured is None or not result.captured.is_whole or refused is not None:
-                course.undone(works[id_], refused.facts() if refused is not None else result.failed.get(id_, result.error), now_s)
+            elif not result.has_captured(id_):
+                course.undone(works[id_], result.why_not(id_), now_s)
             elif id_ in result.failed and not WindowClosed.says(result.failed[id_]):
                 course.behind(result.failed[id_], now_s)
             elif result.error is not None:

@@ -95,6 +95,11 @@ class RunNotes:
         self.outcomes.append(delivered)
         self._news.delivered(delivered)
 
+    def have_told(self) -> None:
+        """Whoever wants to know has read it: what is noted from now on is the rest."""
+        self.noted.clear()
+        self.outcomes.clear()
+
     def steps(self, capture: Capturing, steps: Steps) -> Steps:
         """The same steps, looked at as they pass."""
         for step in steps:

@@ -4,7 +4,8 @@ A session costs a connection, a handshake and a question; at several small runs 
 when nothing was sent for a while, so that a receiver is not kept from its own maintenance, and after some minutes in any case.
 
 Small runs do not wait for a connection to its end: where a line drops what is sent that takes ten seconds, and meanwhile nobody would look
-at what changes. It goes on in a thread of its own, and who asks again finds it.
+at what changes. It goes on in a thread of its own, and who asks again finds it. Nor do they wait for a receiver that takes its time with
+what it was sent: its session stays with the run that began it, and there is no other one meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.core.clock import Clock
-from holdfast.core.errors import HoldfastError, NotReachable
+from holdfast.core.errors import HoldfastError, NotReachable, ReceiverBusy
 from holdfast.core.ids import ActionId
 from holdfast.delivery.session import DeliverySession
 from holdfast.model.change import Acknowledgement
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 _IDLE_S, _LIFE_S = 5.0, 120.0
 PATIENCE_S, SHORT_PATIENCE_S = 3.0, 0.3
 """So long a small run waits for a connection that it begins; the short one is where the one before took longer."""
+
+LINGER_S = 3.0
+"""So long a small run waits at its end for receivers that nothing is kept for."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,25 @@ class SessionPool:
         self._attempts: dict[str, _Attempt] = {}
         # Deliveries whose last connection kept somebody waiting in vain.
         self._slow: set[str] = set()
+        # Deliveries whose session a run keeps that nobody waits for any more, and since when.
+        self._lingering: dict[str, float] = {}
+
+    def lingers(self, delivery: str) -> None:
+        """A run goes on with its session for this delivery, and nobody else is to have one before it `has_ended`."""
+        with self._lock:
+            self._lingering[delivery] = self._clock.monotonic_s()
+
+    def has_ended(self, delivery: str) -> None:
+        with self._lock:
+            self._lingering.pop(delivery, None)
+
+    def busy(self, delivery: str) -> ReceiverBusy | None:
+        """Why there is no session to be had now, nor to be opened."""
+        with self._lock:
+            since_s = self._lingering.get(delivery)
+        if since_s is None:
+            return None
+        return ReceiverBusy(f"it has not taken yet what it was sent {self._clock.monotonic_s() - since_s + LINGER_S:.0f} s ago")
 
     def take(self, delivery: str) -> Kept | None:
         """The caller's until it is kept again or closed."""

@@ -106,6 +106,10 @@ class RunSpools:
     def keeps(self, delivery: str) -> bool:
         return delivery in self._spooled
 
+    def may_keep(self, delivery: str) -> bool:
+        """Whether there is a spool for it, though it may take no part."""
+        return self._keeper(delivery) is not None
+
     def takes(self, dataset: DatasetId) -> bool:
         return any(each.lane.dataset == dataset for each in self._spooled.values())
 
