@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,9 +37,9 @@ def test_between_hellos_it_is_on_disk_every_ten_minutes(tmp_path: Path) -> None:
     kept.keep(anchor(1), at_hello=True)
     kept.keep(anchor(2, timedelta(minutes=5)), at_hello=False)
     assert kept.all[-1].number == 2
-    assert read_anchors(tmp_path)[-1].number == 1
+    assert read_anchors(tmp_path).anchors[-1].number == 1
     kept.keep(anchor(3, timedelta(minutes=11)), at_hello=False)
-    assert read_anchors(tmp_path)[-1].number == 3
+    assert read_anchors(tmp_path).anchors[-1].number == 3
 
 
 def test_a_log_that_became_shorter_is_told_and_forgets_nothing(tmp_path: Path) -> None:
@@ -60,7 +62,39 @@ def test_damaged_lines_are_left_out(tmp_path: Path) -> None:
     AuditAnchors(tmp_path, no_event).keep(anchor(5), at_hello=True)
     path = tmp_path / NAME
     path.write_bytes(b"\xff\n{}\n" + path.read_bytes() + b'{"number"')
-    assert read_anchors(tmp_path) == (anchor(5),)
+    assert read_anchors(tmp_path) == ((anchor(5),), "3 of its 4 lines are damaged")
+
+
+@pytest.mark.parametrize("content", [b"\xff\n", None])
+def test_a_file_that_cannot_be_read_whole_is_told_once_and_set_aside(tmp_path: Path, content: bytes | None) -> None:
+    """It was passed over, or kept the node from starting; and the next that was told took its place."""
+    path, said = tmp_path / NAME, list[tuple[str, str]]()
+    AuditAnchors(tmp_path, no_event).keep(anchor(5), at_hello=True)
+    if content is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(content + path.read_bytes())
+    kept = AuditAnchors(tmp_path, lambda code, *_, **facts: said.append((code, facts["left"])))
+    later = anchor(6, timedelta(hours=1)), anchor(7, timedelta(hours=2))
+    for each in later:
+        kept.told(each, at_hello=True)
+    assert said == [("audit-anchors-damaged", "0" if content is None else "1")]
+    assert (tmp_path / f"{NAME}.damaged").exists()
+    assert AuditAnchors(tmp_path, no_event).all == (later if content is None else (anchor(5), *later))
+
+
+def test_one_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    AuditAnchors(tmp_path, no_event).keep(anchor(5), at_hello=True)
+
+    def refuse(path: Path) -> bytes:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        kept = AuditAnchors(tmp_path, no_event)
+    kept.told(anchor(5), at_hello=True)
+    assert kept.all == (anchor(5),)
 
 
 @given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=300, unique=True))

@@ -73,7 +73,9 @@ def anchors(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from holdfast.core.units import format_utc
     from holdfast.node.membership.audit_anchors import read_anchors
 
-    found = read_anchors(resolve_home(home))
+    found, problem = read_anchors(resolve_home(home))
+    if problem:
+        note(f"what is kept here cannot be read whole: {problem}")
     if as_json:
         print_json([{"number": each.number, "digest": each.digest, "at": format_utc(each.at)} for each in found])
     elif found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +31,7 @@ from holdfast.node.bounds.limits import Limits, load_limits
 from holdfast.node.source.small_news import NewsBeside, NewsOfRun, SmallNews
 from holdfast.node.source.state_holder import StateHolder
 from holdfast.node.workers.dial import Dialler
+from holdfast.node.workers.periodic import Periodic
 from holdfast.operations.connecting import Connector
 from holdfast.operations.following.backlog import Work
 from holdfast.operations.following.claims import Claims
@@ -49,6 +51,8 @@ from holdfast.operations.spooling.keepers import Keepers
 from holdfast.operations.spooling.sending import SendTools
 
 logger = logging.getLogger(__name__)
+
+LIMITS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,8 @@ class SourceFollowing:
     def __init__(self, surroundings: Surroundings) -> None:
         self._all = surroundings
         self._rules: Rules | None = None
+        self._configuring = threading.Lock()
+        self._is_refused = False
         self._follower: Follower | None = None
         self._small_news = SmallNews(surroundings.news, self._found, surroundings.clock)
         self.news_of_jobs = NewsBeside(surroundings.news, self._small_news)
@@ -83,8 +89,31 @@ class SourceFollowing:
         self.overflow = OverflowRoom(surroundings.home, surroundings.entropy, self._overflow_bytes)
 
     def configure(self, rules: Rules) -> None:
-        self._rules = rules
-        limits = limits_of(self._all.home, rules)
+        """Where the machine's limits cannot be read nothing is followed, and nothing waits to be sent, until `look_at_limits` finds that
+        they can be."""
+        with self._configuring:
+            self._rules = rules
+            self._configure()
+
+    def look_at_limits(self) -> None:
+        """To be called now and then."""
+        with self._configuring:
+            if self._is_refused:
+                self._configure()
+
+    def _configure(self) -> None:
+        rules = self._rules
+        assert rules is not None
+        try:
+            limits = limits_of(self._all.home, rules)
+        except HoldfastError as error:
+            if not self._is_refused:
+                logger.warning("nothing is followed: the limits cannot be read", extra={"facts": {"error": error.message}})
+            self._is_refused = True
+            if self._follower is not None:
+                self._follower.configure(())
+            return
+        self._is_refused = False
         plan = tuple(_guarded(each, limits) for each in followed_by(rules) if _may_read(each, limits))
         self._all.holder.keeps_open = bool(plan)
         self._spool_bytes = limits.spool_bytes
@@ -301,6 +330,17 @@ class SourceFollowing:
             keepers=self.keepers,
             captured=captured,
         )
+
+
+class LimitsWatch(Periodic):
+    """Root has mended them: nobody sends rules for that."""
+
+    def __init__(self, following: SourceFollowing, every_s: float = LIMITS_EVERY_S) -> None:
+        super().__init__("limits", every_s)
+        self._following = following
+
+    def look(self) -> None:
+        self._following.look_at_limits()
 
 
 def must_scan(order: RunOrder) -> bool:

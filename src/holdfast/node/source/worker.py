@@ -26,7 +26,7 @@ from holdfast.node.recalling.job import RecallTask
 from holdfast.node.restoring.job import RestoreTask, restore_with_order
 from holdfast.node.restoring.undo import UndoExpiry, UndoTask, drop_unfinished
 from holdfast.node.source.archiving import Archived, plan_archives
-from holdfast.node.source.following import SourceFollowing, Surroundings
+from holdfast.node.source.following import LimitsWatch, SourceFollowing, Surroundings
 from holdfast.node.source.runs import SourceRuns
 from holdfast.node.source.state_holder import StateHolder
 from holdfast.node.source.state_log import StateLog
@@ -78,7 +78,7 @@ class SourceWorker:
         self._expiry = UndoExpiry(home, clock=clock)
         self._holder = StateHolder(home / "state.db", entropy)
         self._state_log = StateLog(self._holder, home / "state.db")
-        self._following = SourceFollowing(
+        self.following = SourceFollowing(
             Surroundings(
                 home=home,
                 holder=self._holder,
@@ -89,6 +89,7 @@ class SourceWorker:
                 entropy=entropy,
             )
         )
+        self._limits_watch = LimitsWatch(self.following)
 
     def serve(self, receive: Callable[[], ToWorker | None]) -> None:
         """Until the agent says stop or is gone."""
@@ -99,6 +100,7 @@ class SourceWorker:
         self._send(Ready())
         self._expiry.start()
         self._state_log.start()
+        self._limits_watch.start()
         try:
             while (message := receive()) is not None and not isinstance(message, StopWorker):
                 self.handle(message)
@@ -111,7 +113,7 @@ class SourceWorker:
                 if self._configured is None:
                     _remove_stale(message.rules)
                 self._configured = message
-                self._following.configure(message.rules)
+                self.following.configure(message.rules)
                 self._send(Ready())
             case RunDatasets():
                 self._jobs.start(f"run {message.job.id}", message.job, lambda job, cancellation: self._run(message, job, cancellation))
@@ -138,8 +140,9 @@ class SourceWorker:
 
     def stop(self) -> None:
         self._expiry.stop()
+        self._limits_watch.stop(_LOG_PATIENCE_S)
         self._jobs.stop()
-        self._following.close()
+        self.following.close()
         self._state_log.stop(_LOG_PATIENCE_S)
         self._holder.close()
 
@@ -149,7 +152,7 @@ class SourceWorker:
             if isinstance(question, AskSample):
                 return self._sample(question)
             if isinstance(question, AskTail):
-                return self._following.tail(question)
+                return self.following.tail(question)
             if isinstance(question, AskArchivePlan):
                 return self._archive_plan(question)
             if isinstance(question, AskFolders):
@@ -185,8 +188,8 @@ class SourceWorker:
     def _run(self, message: RunDatasets, job: Job, cancellation: Cancellation) -> Job:
         rules = self._must_be_configured().rules
         with self._asides.taken(cancellation.check) as aside:
-            news = self._following.news_of_jobs
-            return SourceRuns(self._home, rules, self._following, self._holder, news, self._clock, aside).run(message, job, cancellation)
+            news = self.following.news_of_jobs
+            return SourceRuns(self._home, rules, self.following, self._holder, news, self._clock, aside).run(message, job, cancellation)
 
     def _restore(self, message: RunRestore, job: Job, cancellation: Cancellation) -> Job:
         configured = self._must_be_configured()

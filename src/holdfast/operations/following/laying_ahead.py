@@ -45,6 +45,11 @@ _MOST_PREPARED = 64
 _QUIET_NS = 2_000_000_000
 
 
+def is_at_rest(mtime_ns: int, now_ns: int) -> bool:
+    """What is dated in the future was given that date, or the clock was set back: it was not written just now either."""
+    return abs(now_ns - mtime_ns) >= _QUIET_NS
+
+
 @dataclass(frozen=True)
 class Ahead:
     """A large file of a dataset, and the deliveries that are to have it. `is_closed`: its writer has closed it."""
@@ -97,8 +102,8 @@ class LayingAhead:
         status = os.lstat(what.path)
         row = state.row(walk_key(what.path))
         is_known = row is not None and row.members and row.inode == status.st_ino and status.st_size < row.size + PORTION_BYTES
-        at_rest = what.is_closed or self._clock.now_ns() - status.st_mtime_ns >= _QUIET_NS
-        if not stat.S_ISREG(status.st_mode) or is_known or not at_rest or status.st_nlink > 1 or what.path in self.prepared:
+        rests = what.is_closed or is_at_rest(status.st_mtime_ns, self._clock.now_ns())
+        if not stat.S_ISREG(status.st_mode) or is_known or not rests or status.st_nlink > 1 or what.path in self.prepared:
             return None
         while len(self._open) >= _MOST_OPEN:
             self._open.popitem(last=False)[1].close()
