@@ -17,9 +17,11 @@ from holdfast.core.errors import Cancelled, StoreError
 from holdfast.host.compare import compare_trees
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.reading import Answer
+from holdfast.operations import restore_batches, restore_crew
 from holdfast.operations.restore import RestoreResult, restore
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.tree_source import TreeSource
+from holdfast.wire.arena import Arena, Region
 
 LARGE = 20 << 20
 
@@ -67,6 +69,36 @@ def test_all_of_it_comes_back(tmp_path: Path, folder: Path) -> None:
     assert differences(source, tmp_path / "out") == []
     sparse = Path(os.fsdecode(os.fsencode(tmp_path / "out") + source.root)) / "large sparse"
     assert sparse.stat().st_blocks * 512 <= 13 << 20
+
+
+@pytest.mark.parametrize("arena_bytes", [4 << 10, 64 << 10, 3 << 20])
+def test_all_of_it_comes_back_also_where_shared_memory_has_no_room(
+    tmp_path: Path, folder: Path, arena_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore_crew, "_ARENA_BYTES", arena_bytes)
+    placed: list[bool] = []
+    place = Arena.place
+
+    def noted(arena: Arena, pieces: Sequence[bytes], size_bytes: int) -> Region | None:
+        region = place(arena, pieces, size_bytes)
+        placed.append(region is not None)
+        return region
+
+    monkeypatch.setattr(Arena, "place", noted)
+    monkeypatch.setattr(restore_batches, "BATCH_FILES", 10)
+    source = TreeSource(folder, chunk_bytes=1 << 20)
+    result = run(source, tmp_path / "out")
+    assert (result.findings, result.failed) == ((), 0)
+    assert True in placed
+    assert differences(source, tmp_path / "out") == []
+
+
+def test_a_restore_leaves_no_descriptor_open(tmp_path: Path, folder: Path) -> None:
+    source = TreeSource(folder, chunk_bytes=1 << 20)
+    run(source, tmp_path / "first")
+    before = sorted(os.listdir("/proc/self/fd"))
+    run(source, tmp_path / "second")
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def test_what_is_damaged_is_left_out_and_all_else_is_there(tmp_path: Path, folder: Path) -> None:
@@ -190,6 +222,7 @@ from holdfast.core.clock import SystemClock
 from holdfast.model.orders import RestoreRequest
 from holdfast.operations.restore import restore
 from holdfast.testing.tree_source import TreeSource
+from holdfast.wire.arena import Arena, Region
 
 class Slow(TreeSource):
     def answers(self, questions):

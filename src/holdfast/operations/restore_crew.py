@@ -1,7 +1,8 @@
 """Who writes a restore: this process, or for a large one several of their own beside it, so that none waits for another's Python.
 
-A writer process gets its target and then works over an inherited socket, and ends when that is closed: at the end, when the restore is
-broken off, and when this process dies. What it was at is then finished or left as a temporary file, which the next restore clears away.
+A writer process gets its target and then works over an inherited socket, the chunks beside it in shared memory, and ends when the socket
+is closed: at the end, when the restore is broken off, and when this process dies. What it was at is then finished or left as a temporary
+file, which the next restore clears away.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
 from holdfast.core.errors import StoreError
+from holdfast.model.change import Payload
 from holdfast.model.decoding import UNREADABLE_FILE
 from holdfast.operations.restore_work import Done, Hand, Work
+from holdfast.wire.arena import Arena, Region, marked_of
 
 # Works given to one writer ahead: while it writes one the next is on its way.
 _AHEAD = 2
-_LENGTH = struct.Struct("<I")
+# Chunks of the works given to one writer; what finds no room goes over the socket, which copies it four times more.
+_ARENA_BYTES = 8 << 20
+# Of a body: its length, and the region of the arena that holds its chunks (a span of 0: they are in it).
+_HEADER = struct.Struct("<IQQ")
 _END_S = 10.0
 
 
@@ -64,7 +70,6 @@ class ProcessCrew:
     """`count` writer processes."""
 
     def __init__(self, target: bytes, count: int) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
         self._finished: queue.SimpleQueue[tuple[int, Done | None]] = queue.SimpleQueue()
         self._ready: list[tuple[int, Done | None]] = []
         self._under_way = [0] * count
@@ -81,7 +86,7 @@ class ProcessCrew:
         while min(self._under_way) >= _AHEAD:
             self._ready.append(self._take())
         number = self._under_way.index(min(self._under_way))
-        self._writers[number].send(self._encode(work))
+        self._writers[number].send(work)
         self._under_way[number] += 1
 
     def done(self, *, wait: bool = False) -> Iterator[Done]:
@@ -113,26 +118,38 @@ class _Writer:
 
     def __init__(self, target: bytes, number: int, finished: queue.SimpleQueue[tuple[int, Done | None]]) -> None:
         self._end, theirs = socket.socketpair()
+        self._arena = Arena.create(_ARENA_BYTES)
+        handed = (theirs.fileno(), *self._arena.descriptors)
         with theirs:
-            command = [sys.executable, "-m", "holdfast.operations.restore_writer", os.fsdecode(target), str(theirs.fileno())]
+            command = [sys.executable, "-m", "holdfast.operations.restore_writer", os.fsdecode(target), *map(str, handed)]
             try:
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), close_fds=True)
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=handed, close_fds=True)
             except OSError as error:
                 self._end.close()
+                self._arena.close()
                 raise StoreError(
                     f"a writer process cannot be started: {error.strerror}", hint="see the machine's limits of processes and memory"
                 ) from error
         self._number = number
+        self._encode = msgspec.msgpack.Encoder().encode
         self._finished = finished
         self._thread = threading.Thread(target=self._listen, name=f"restore-writer-{number}", daemon=True)
         self._thread.start()
 
-    def send(self, body: bytes) -> None:
+    def send(self, work: Work) -> None:
+        region = self._place(work.payloads)
+        if region is not None:
+            work = msgspec.structs.replace(work, payloads=marked_of(work.payloads))
         try:
-            self._end.sendall(_LENGTH.pack(len(body)))
-            self._end.sendall(body)
+            send_body(self._end, self._encode(work), region)
         except OSError as error:
             raise _gone() from error
+
+    def _place(self, payloads: Sequence[Payload]) -> Region | None:
+        """Where the chunks lie now; None = there is no room for them."""
+        pieces = [payload.data for payload in payloads]
+        size = sum(map(len, pieces))
+        return self._arena.place(pieces, size) if self._arena.fits(size) else None
 
     def hang_up(self) -> None:
         with suppress(OSError):
@@ -146,41 +163,49 @@ class _Writer:
             self._process.wait()
         self._thread.join()
         self._end.close()
+        self._arena.close()
 
     def _listen(self) -> None:
         decode = msgspec.msgpack.Decoder(Done).decode
         with suppress(*UNREADABLE_FILE):
-            while (body := receive(self._end)) is not None:
-                self._finished.put((self._number, decode(body)))
+            while (received := receive(self._end)) is not None:
+                self._finished.put((self._number, decode(received[0])))
         self._finished.put((self._number, None))
 
 
-def receive(end: socket.socket) -> bytes | None:
-    """The next body; None when the other end has closed or died. Raises `OSError`."""
-    head = end.recv(_LENGTH.size, socket.MSG_WAITALL)
-    if len(head) < _LENGTH.size:
+def send_body(end: socket.socket, body: bytes, region: Region | None = None) -> None:
+    """Raises `OSError`."""
+    end.sendall(_HEADER.pack(len(body), *((region.offset, region.span) if region is not None else (0, 0))) + body)
+
+
+def receive(end: socket.socket) -> tuple[bytes, Region | None] | None:
+    """The next body, and where its chunks lie; None when the other end has closed or died. Raises `OSError`."""
+    head = end.recv(_HEADER.size, socket.MSG_WAITALL)
+    if len(head) < _HEADER.size:
         return None
-    (size,) = _LENGTH.unpack(head)
+    size, offset, span = _HEADER.unpack(head)
     body = end.recv(size, socket.MSG_WAITALL)
     while len(body) < size:
         more = end.recv(size - len(body), socket.MSG_WAITALL)
         if not more:
             return None
         body += more
-    return body
+    return body, Region(offset, span) if span else None
 
 
-def serve(end: socket.socket, target: bytes) -> None:
+def serve(end: socket.socket, arena: Arena, target: bytes) -> None:
     """The writer's side, until the other end closes."""
     encode = msgspec.msgpack.Encoder().encode
     decode = msgspec.msgpack.Decoder(Work).decode
     hand = Hand(target)
     try:
-        while (body := receive(end)) is not None:
+        while (received := receive(end)) is not None:
+            body, region = received
             work = decode(body)
-            del body
-            answer = encode(hand.do(work))
-            end.sendall(_LENGTH.pack(len(answer)) + answer)
+            if region is not None:
+                work = msgspec.structs.replace(work, payloads=arena.fill(work.payloads, region))
+            del body, received
+            send_body(end, encode(hand.do(work)))
     finally:
         hand.close()
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.core.errors import ProtocolError
+from holdfast.model.change import Payload
 
 ARENA_BYTES = 16 * 1024 * 1024
+_LENGTH = struct.Struct("<I")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -83,6 +86,13 @@ class Arena:
         os.eventfd_write(self.freed_fd, region.span)
         return pieces
 
+    def fill(self, marked: Sequence[Payload], region: Region) -> tuple[Payload, ...]:
+        """What `marked_of` was made of, its bytes copied out of the region, which is given back."""
+        if any(len(payload.data) != _LENGTH.size for payload in marked):
+            raise ProtocolError("a region that belongs to no chunks")
+        pieces = self.take(region, [_LENGTH.unpack(payload.data)[0] for payload in marked])
+        return tuple([Payload(p.id, p.size_bytes, p.compressed, piece) for p, piece in zip(marked, pieces, strict=True)])
+
     def close(self) -> None:
         self._memory.close()
         for descriptor in (self._memory_fd, self.freed_fd):
@@ -93,3 +103,8 @@ class Arena:
             self._free += os.eventfd_read(self.freed_fd)
         except BlockingIOError:
             return
+
+
+def marked_of(payloads: Sequence[Payload]) -> tuple[Payload, ...]:
+    """With each one's length in place of its bytes: what is sent beside the region that holds these."""
+    return tuple([Payload(p.id, p.size_bytes, p.compressed, _LENGTH.pack(len(p.data))) for p in payloads])

@@ -21,8 +21,7 @@ import msgspec
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError
 from holdfast.core.ids import NodeId
-from holdfast.model.change import Payload
-from holdfast.wire.arena import ARENA_BYTES, Arena, Region
+from holdfast.wire.arena import ARENA_BYTES, Arena, Region, marked_of
 from holdfast.wire.codec import MAX_MESSAGE_BYTES, check_data, decode_unchecked, encode
 from holdfast.wire.data_client import Method
 from holdfast.wire.data_messages import Carried, DataMessage
@@ -34,7 +33,6 @@ _HEADER = struct.Struct("<IBQQ")
 _PLAIN, _IN_ARENA, _END = 0, 1, 2
 _GREETING = struct.Struct("<16s16s")
 _MAGIC = b"holdfast local 1"
-_LENGTH = struct.Struct("<I")
 _HANDSHAKE_S = 10.0
 logger = logging.getLogger(__name__)
 
@@ -115,8 +113,7 @@ class LocalChannel:
             total = sum(len(payload.data) for payload in message.payloads)
             if self._arena.fits(total):
                 region = self._place([payload.data for payload in message.payloads], total)
-                marked = tuple(Payload(p.id, p.size_bytes, p.compressed, _LENGTH.pack(len(p.data))) for p in message.payloads)
-                body = encode(msgspec.structs.replace(message, payloads=marked))
+                body = encode(msgspec.structs.replace(message, payloads=marked_of(message.payloads)))
                 self._socket.sendall(_HEADER.pack(len(body), _IN_ARENA, region.offset, region.span) + body)
                 return
         body = encode(message)
@@ -160,12 +157,9 @@ class LocalChannel:
         return check_data(message)
 
     def _take(self, message: DataMessage, region: Region) -> DataMessage:
-        if not isinstance(message, Carried) or any(len(payload.data) != _LENGTH.size for payload in message.payloads):
+        if not isinstance(message, Carried):
             raise ProtocolError("a region that belongs to no chunks")
-        lengths = [_LENGTH.unpack(payload.data)[0] for payload in message.payloads]
-        pieces = self._arena.take(region, lengths)
-        filled = tuple(Payload(p.id, p.size_bytes, p.compressed, piece) for p, piece in zip(message.payloads, pieces, strict=True))
-        return msgspec.structs.replace(message, payloads=filled)
+        return msgspec.structs.replace(message, payloads=self._arena.fill(message.payloads, region))
 
     def _read(self, size: int) -> bytes:
         parts = []
