@@ -16,3 +16,17 @@ async def test_the_history_of_a_path_that_nobody_knows_is_an_error_unless_somebo
     await running.until_offline(machines["dr"].node.identity.node)
     silent = await running.get("/history", path="/never")
     assert (silent["rows"], [gap["repository"] for gap in silent["unreachable"]]) == ([], ["offsite"])
+
+
+@with_master
+async def test_what_may_lie_with_somebody_who_is_silent_is_not_said_to_be_nowhere(running: Running) -> None:
+    """By a point and by a dataset the same: who asks is to try again."""
+    machines = await with_points(running)
+    for name in ("vault", "dr"):
+        await machines[name].node.disconnect()
+        await running.until_offline(machines[name].node.identity.node)
+    wish = {"to": "/restored", "node": "files1"}
+    for named in ({"point": "abcdef01"}, {"dataset": "files1/documents"}):
+        refused = (await running.post("/restores", {**wish, **named}, status=503))["error"]
+        assert refused["code"] == "not-reachable"
+        assert "; silent: " in refused["message"]

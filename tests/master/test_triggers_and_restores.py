@@ -593,7 +593,7 @@ async def test_where_no_repository_answers_the_newest_mirror_is_taken(running: R
     assert (await running.post("/restores", wish))["point"]["time"] == "2026-01-01T09:00:00Z"
     (order,) = _orders(asked(machines["files1"], AskRestore)[-1])
     assert (bool(order.mirror), order.stands_at) == (True, Cursor(Epoch("e"), 9))
-    await running.post("/restores", {**wish, "at": "2026-01-01T08:00:00Z"}, status=404)
+    await running.post("/restores", {**wish, "at": "2026-01-01T08:00:00Z"}, status=503)
     await machines["dr"].node.disconnect()
     await running.until_offline(machines["dr"].node.identity.node)
     (row,) = (await running.get("/mirrors"))["mirrors"]

@@ -42,7 +42,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> list[Point]:
     """All copies of the one point that the wish means, but for those that are only a part of another and lack some of `paths` (none =
-    everything). Raises `UnknownName` when there is none, or a prefix fits several."""
+    everything). Raises `UnknownName` when there is none, or a prefix fits several, `NotReachable` where nobody who answers has one and
+    somebody did not."""
     if wish.point:
         if len(wish.point) < 4:
             raise UnknownName(f"{wish.point!r} is too short for a point", hint="give at least 4 characters; `holdfast points` lists them")
@@ -50,8 +51,10 @@ def matching(found: FoundPoints, wish: Wanted, paths: Sequence[bytes] = ()) -> l
         copies = [point for point in found.points if point.id == whole]
     else:
         copies = _newest(found.points, wish.at)
+    if not copies and (silent := _listed(gap for gap in found.unreachable if gap.error.code != UnknownName.code)):
+        raise NotReachable(f"no repository that answers has a {described(wish)}; silent: {silent}", hint="try again when it answers")
     if not copies:
-        raise UnknownName(f"there is no {described(wish)}{_not_asked(found)}", hint="`holdfast points` lists what there is")
+        raise UnknownName(f"there is no {described(wish)}", hint="`holdfast points` lists what there is")
     return whole_copies(copies, lambda point: point, paths_of_point(paths))
 
 
@@ -69,11 +72,6 @@ def described(wish: Wanted) -> str:
     if wish.before_deletion:
         return f"state of {wish.dataset!r} that has {display_path(wish.before_deletion)}"
     return f"point of {wish.dataset!r}" + (f" at or before {format_utc(wish.at)}" if wish.at else "")
-
-
-def _not_asked(found: FoundPoints) -> str:
-    listed = _listed(found.unreachable)
-    return f" in the repositories that answer (silent: {listed})" if listed else ""
 
 
 def may_mean_several(named: str) -> bool:

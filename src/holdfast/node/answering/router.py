@@ -66,6 +66,7 @@ from holdfast.model.tail import AskTail, Tailed
 from holdfast.model.trials import AskDrill
 from holdfast.node.answering.machine import Machine
 from holdfast.node.answering.point_events import record_change, record_pause
+from holdfast.node.bounds.restores import restore_bounds
 from holdfast.node.bounds.vaulting import REFUSED, check_for_vault
 from holdfast.node.planning.scheduler import Scheduler
 from holdfast.node.processes.supervisor import Worker
@@ -302,7 +303,7 @@ class Router:
         if ask.order is None and not local:
             raise NotGranted("a restore over the Master needs an order signed by it", hint="start it with `holdfast restore`")
         check_target(ask.request.target)
-        self._machine.limits().check_write(os.fsencode(ask.request.target))
+        restore_bounds(self._machine.limits(), self._machine.rules).check_write(os.fsencode(ask.request.target))
         what = f"{ask.point[:8]} -> {ask.request.target}" if ask.point else f"-> {ask.request.target}"
         job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunRestore(job=job, ask=ask))

@@ -22,6 +22,7 @@ from holdfast.model.questions import AskRestore
 from holdfast.model.reading import PointReader
 from holdfast.model.rules import Rules
 from holdfast.node.bounds.limits import load_limits
+from holdfast.node.bounds.restores import restore_bounds
 from holdfast.node.restoring.copies import Copy
 from holdfast.node.restoring.mirrors import open_nearest
 from holdfast.node.restoring.orders import open_order
@@ -56,6 +57,7 @@ class RestoreTask:
         """The ended job. `roots` are the dataset's paths where they are known: folders above them keep their own metadata. `told` collects
         what the reader has to say meanwhile."""
         limits = load_limits(self.home, [repository.location for repository in self.rules.repositories])
+        bounds = restore_bounds(limits, self.rules)
         meter = Meter(self.job.id, self.clock, self.news.progress)
         started_s = self.clock.monotonic_s()
         with ExitStack() as at_end:
@@ -65,9 +67,9 @@ class RestoreTask:
                 self.ask.request,
                 paths,
                 clock=self.clock,
-                check_write=limits.check_write,
-                check_remove=limits.check_mirror,
-                is_clear=limits.is_clear,
+                check_write=bounds.check_write,
+                check_remove=bounds.check_remove,
+                is_clear=bounds.is_clear,
                 on_progress=lambda files, done, total: meter.report("restoring", files, done, total),
                 cancelled=lambda: cancellation.requested,
                 wait=cancellation.wait,
