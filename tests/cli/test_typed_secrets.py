@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli.typed_secrets import read_line, read_secret
+from holdfast.cli.typed_secrets import read_line, read_password, read_secret
 from holdfast.core.errors import UsageError
 
 
@@ -21,6 +21,19 @@ def test_a_password_file_gives_what_restic_takes_from_it(tmp_path: Path, content
     file = tmp_path / "password"
     file.write_bytes(content)
     assert read_secret("password", file) == "correct horse"
+
+
+@pytest.mark.parametrize("line_end", [b"", b"\n", b"\r\n"])
+def test_a_password_of_a_user_is_taken_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_end: bytes) -> None:
+    """The console takes spaces around it for a part of it, so the command must, too."""
+    file = tmp_path / "password"
+    file.write_bytes(b" correct horse \t" + line_end)
+    assert read_password("password", file) == " correct horse \t"
+    _typed(monkeypatch, b" correct horse \t" + line_end)
+    assert read_password("password", Path("-")) == " correct horse \t"
+    file.write_bytes(line_end)
+    with pytest.raises(UsageError, match="nothing was given"):
+        read_password("password", file)
 
 
 def test_standard_input_gives_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:

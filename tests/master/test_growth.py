@@ -94,3 +94,12 @@ def test_what_is_due(before: Size, after: Size, passed_s: int) -> None:
         assert not due
     elif abs(after.stored_bytes - before.stored_bytes) > CHANGED_BY * before.stored_bytes:
         assert due
+
+
+@with_master
+async def test_what_was_looked_at_just_now_is_one_row(running: Running) -> None:
+    """It went on record a moment before it was said to be so now, and was shown twice."""
+    vault = (await office(running))["vault"]
+    holds(vault, stored_bytes=1_000, points=1)
+    found = await running.get("/repositories/main/growth")
+    assert [size["at"] for size in found["sizes"]] == [found["now"]["at"]]

@@ -32,6 +32,19 @@ def read_secret(words: str, file: Path | None, *, is_new: bool = False) -> str:
     return text
 
 
+def read_password(words: str, file: Path | None, *, is_new: bool = False) -> str:
+    """The password of a user, as `read_secret`, but as it was given: the console takes spaces around it for a part of it, too. Only the end
+    of the line is none."""
+    if file is None and sys.stdin.isatty():
+        return str(typer.prompt(words, hide_input=True, err=True, confirmation_prompt=is_new))
+    source = None if file is None or str(file) == "-" else file
+    text = _decoded(sys.stdin.buffer.readline(_MAX_BYTES), "standard input") if source is None else _of_file(source)
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise UsageError(f"{words}: nothing was given", hint="type it on a terminal, or name a file with --password-file")
+    return text
+
+
 def read_line(words: str) -> str:
     """What is asked for and may be seen, on a terminal; else the first line of standard input."""
     if sys.stdin.isatty():

@@ -12,6 +12,7 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy.orm import Session
 
+from holdfast.core.ids import RepositoryId
 from holdfast.master.deployment import deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
@@ -52,7 +53,7 @@ class Growth:
         owners = dict.fromkeys(node.id for node, _ in rolled_out.repositories() if node.id in online)
         answers = await self._looks.ask(owners)
         told = [status for answer in answers.values() if isinstance(answer, NodeStatus) for status in answer.repositories]
-        await self._keep(told)
+        await self._keep(self._whole(told))
 
     async def of(self, name: str, days: int) -> RepositoryGrowth:
         """The last `days`. Raises `UnknownName`."""
@@ -60,16 +61,18 @@ class Growth:
         owner, rule = rolled_out.repository(name)
         answer = (await self._looks.ask((owner.id,)))[owner.id]
         told = [status for status in answer.repositories if status.id == rule.id] if isinstance(answer, NodeStatus) else []
-        await self._keep(told)
+        # Of one moment, on record and now: it is one row.
+        whole = self._whole(told)
+        await self._keep(whole)
         since = self._base.now() - timedelta(days=days)
         sizes = await self._base.database.run(lambda s: sizes_since(s, rule.id, since))
-        now = next((self._size(status) for status in told if status.error is None), None)
-        return RepositoryGrowth(repository=rule.name, sizes=sizes, now=now)
+        return RepositoryGrowth(repository=rule.name, sizes=sizes, now=whole[0][1] if whole else None)
 
-    async def _keep(self, told: list[RepositoryStatus]) -> None:
+    def _whole(self, told: list[RepositoryStatus]) -> list[tuple[RepositoryId, Size]]:
         """What an owner has trouble with is not on record: its figures may be of half of it."""
-        whole = [(status.id, self._size(status)) for status in told if status.error is None]
+        return [(status.id, self._size(status)) for status in told if status.error is None]
 
+    async def _keep(self, whole: list[tuple[RepositoryId, Size]]) -> None:
         def work(session: Session) -> None:
             for repository, size in whole:
                 before = newest_size(session, repository)

@@ -12,6 +12,7 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.typed_secrets import read_password
 from holdfast.core.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ def _show_request(url: str, code: str) -> None:
 def _password(file: Path | None, *, is_new: bool = False) -> str:
     if file is None:
         _need_terminal("--password-file")
-        words = "new password" if is_new else "password"
-        return str(typer.prompt(words, hide_input=True, err=True, confirmation_prompt=is_new))
-    try:
-        return file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the password in {file}: {error}", hint="name a readable text file") from None
+    return read_password("new password" if is_new else "password", file, is_new=is_new)
 
 
 def _need_terminal(option: str) -> None:

@@ -24,6 +24,7 @@ from holdfast.core.units import format_size
 repository_app = typer.Typer(help="List and check repositories, read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]
+_LEAST_RATIO = 0.1
 
 
 @repository_app.command()
@@ -79,8 +80,8 @@ def stats(name: NameArgument, home: HomeOption = None, as_json: JsonOption = Fal
     say(one_line(f"{row['name']} on {row['node']}, {row['location']}"))
     say(f"points:     {row['points']}, the newest {local_time(row['newest_at'])}")
     say(f"restored:   {format_size(row['points_bytes'])} if every point were")
-    say(f"unique:     {format_size(unique)}{_times('deduplication', row['points_bytes'], unique)}")
-    say(f"stored:     {format_size(stored)}{_times('compression', unique, stored)}")
+    say(f"unique:     {format_size(unique)}{savings('deduplication', row['points_bytes'], unique)}")
+    say(f"stored:     {format_size(stored)}{savings('compression', unique, stored)}")
     if row["room"]:
         say(f"room:       {_room_words(row['room'])}")
     say(f"last check: {_last_check(row)}")
@@ -180,8 +181,10 @@ def _row(row: dict[str, Any]) -> tuple[object, ...]:
     return one_line(row["name"]), one_line(row["node"]), state, *held, one_line(row["location"])
 
 
-def _times(saving: str, before: int, after: int) -> str:
-    return f" ({saving} {before / after:.1f} x)" if after and before else ""
+def savings(saving: str, before: int, after: int) -> str:
+    """Empty where nothing is saved that one could see: what belongs to files is all there is of a tiny repository."""
+    ratio = before / after if after else 0.0
+    return f" ({saving} {ratio:.1f} x)" if ratio >= _LEAST_RATIO else ""
 
 
 def _room_words(room: dict[str, Any]) -> str:

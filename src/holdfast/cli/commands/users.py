@@ -11,7 +11,7 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
-from holdfast.cli.typed_secrets import read_secret
+from holdfast.cli.typed_secrets import read_password
 
 user_app = typer.Typer(help="Users: who may log in.", no_args_is_help=True, rich_markup_mode=None)
 token_app = typer.Typer(help="API tokens: for scripts, with what they may and until when.", no_args_is_help=True, rich_markup_mode=None)
@@ -24,7 +24,7 @@ _User = Annotated[str, typer.Argument(metavar="USER")]
 def add_user(user: _User, password_file: PasswordFile = None, home: HomeOption = None) -> None:
     """A new user, who may do nothing until something is granted."""
     client = master_client(home)
-    client.post("/users", {"name": user, "password": read_secret("password", password_file, is_new=True)})
+    client.post("/users", {"name": user, "password": read_password("password", password_file, is_new=True)})
     say(f"{user} is there; `holdfast grant add {user} ROLE` lets them do something")
 
 
@@ -42,7 +42,7 @@ def list_users(home: HomeOption = None, as_json: JsonOption = False) -> None:
 def set_password(user: _User, password_file: PasswordFile = None, home: HomeOption = None) -> None:
     """Set a user's password. Their browsers are signed out; tokens stay."""
     client = master_client(home)
-    client.post(path_of("users", user, "password"), {"password": read_secret("new password", password_file, is_new=True)})
+    client.post(path_of("users", user, "password"), {"password": read_password("new password", password_file, is_new=True)})
     say(f"{user} has a new password")
 
 
