@@ -15,7 +15,7 @@ import typer
 from typer._completion_shared import get_completion_script
 
 from holdfast.cli.exit_codes import FAILED, INTERRUPTED, NOT_REACHABLE, OK, REFUSED, USAGE, WARNINGS
-from holdfast.cli.main import app
+from holdfast.cli.program import app
 
 _EXIT_CODES = (
     (OK, "it worked"),

@@ -22,6 +22,8 @@ from holdfast.cli.commands.monitor import print_strip
 from holdfast.cli.home import Session, load_session, resolve_home, save_session
 from holdfast.cli.output import age, print_diagnostics, print_table
 from holdfast.cli.processes import free_ports
+from holdfast.cli.program import app
+from holdfast.cli.root import MODULES, new_program, register
 from holdfast.cli.sections import SECTIONS
 from holdfast.cli.setup import master_url
 from holdfast.cli.waiting import progress_text
@@ -335,27 +337,39 @@ def test_a_strip_has_a_character_for_each_day_and_says_what_they_mean(capsys: py
 def test_help_loads_nothing_heavy() -> None:
     """What makes commands start slowly is loaded by those that need it; the time itself is measured in `tests/e2e/test_up.py`."""
     heavy = {"cryptography", "fastapi", "grpc", "msgspec", "ruamel", "sqlalchemy", "ssl", "zstandard"}
-    listing = "import holdfast.cli.main, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    listing = "import holdfast.cli.program, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())
 
 
 def test_of_the_program_only_what_is_called_is_built() -> None:
-    whole = get_command(main.app)
+    whole = get_command(app)
     for name, command in whole.commands.items():
         part = get_command(main.part_for((name, "--help")))
         assert list(part.commands) == [name]
         assert [option.name for option in part.commands[name].params] == [option.name for option in command.params]
         assert list(getattr(part.commands[name], "commands", ())) == list(getattr(command, "commands", ()))
     for words in (("--version",), ("statsu",)):
-        assert main.part_for(words) is main.app
+        assert main.part_for(words) is app
     for words in ((), ("--help",)):
         listed = get_command(main.part_for(words))
         assert listed.get_help(Context(listed)) == whole.get_help(Context(whole))
 
 
+def test_a_command_that_is_called_is_loaded_without_the_others() -> None:
+    calling = "from holdfast.cli.main import part_for; part_for(('status', '--json'))"
+    done = subprocess.run([sys.executable, "-c", f"{calling}; import sys; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "holdfast.cli.commands.look" in loaded
+    assert loaded.isdisjoint({"holdfast.cli.program", "holdfast.cli.commands.cluster", "holdfast.cli.commands.environment"})
+    for module, names in MODULES.items():
+        program = new_program()
+        register(module, program)
+        assert tuple(get_command(program).commands) == names
+
+
 def test_each_command_is_in_one_section_of_the_help() -> None:
-    whole = get_command(main.app)
+    whole = get_command(app)
     named = [name for _, names in SECTIONS for name in names]
     assert sorted(named) == sorted(whole.commands)
     shown = whole.get_help(Context(whole, terminal_width=80))

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.main import app
+from holdfast.cli.program import app
 from holdfast.model.diagnostics import Level
 from tests.compiler.test_samples import check_sample
 

@@ -1,4 +1,4 @@
-"""The `holdfast` command: collects the commands and turns errors into messages and exit codes.
+"""The `holdfast` command: finds the one that is called, and turns errors into messages and exit codes.
 
 Heavy imports live inside the commands, so that `holdfast --help` is quick.
 """
@@ -16,150 +16,45 @@ from typer.main import get_command_name
 from typer.models import CommandInfo
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands import (
-    anomalies,
-    approvals,
-    archive,
-    audit,
-    cluster,
-    compare,
-    console,
-    directories,
-    download,
-    drills,
-    environment,
-    explain,
-    find,
-    grants,
-    keep,
-    keys,
-    logs,
-    look,
-    master_backup,
-    mirrors,
-    moments,
-    monitor,
-    mount,
-    nodes,
-    notify,
-    pausing,
-    points,
-    prune,
-    recall,
-    recover,
-    report,
-    report_schedules,
-    repository,
-    repository_care,
-    run,
-    schedules,
-    seeding,
-    tail,
-    users,
-)
 from holdfast.cli.output import print_error, print_json
-from holdfast.cli.sections import SectionedGroup
+from holdfast.cli.root import MODULES, new_program, register
 from holdfast.core.errors import ErrorFacts, HoldfastError, UsageError, facts_of, is_no_space
 
 T = TypeVar("T")
-
-app = typer.Typer(
-    name="holdfast",
-    cls=SectionedGroup,
-    help="Draw what is to happen with your data; every machine keeps it.",
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-)
-for module in (
-    cluster,
-    console,
-    environment,
-    keep,
-    schedules,
-    run,
-    look,
-    logs,
-    find,
-    moments,
-    mirrors,
-    compare,
-    tail,
-    explain,
-    monitor,
-    recall,
-    recover,
-    report,
-    drills,
-    mount,
-    download,
-    anomalies,
-):
-    module.register(app)
-master_backup.register(cluster.master_app)
-app.add_typer(cluster.master_app, name="master")
-app.add_typer(cluster.node_app, name="node")
-app.add_typer(nodes.nodes_app, name="nodes")
-repository.repository_app.command()(prune.prune)
-repository_care.register(repository.repository_app)
-pausing.register(repository.repository_app)
-repository.repository_app.add_typer(keys.key_app, name="key")
-repository.repository_app.add_typer(seeding.seed_app, name="seed")
-app.add_typer(repository.repository_app, name="repository")
-app.add_typer(points.points_app, name="points")
-app.add_typer(anomalies.anomaly_app, name="anomaly")
-app.add_typer(archive.archive_app, name="archive")
-app.add_typer(approvals.approvals_app, name="approvals")
-app.add_typer(audit.audit_app, name="audit")
-app.add_typer(notify.notify_app, name="notify")
-app.add_typer(report_schedules.reports_app, name="reports")
-app.add_typer(points.dataset_app, name="dataset")
-app.add_typer(users.user_app, name="user")
-app.add_typer(directories.directory_app, name="directory")
-app.add_typer(users.token_app, name="token")
-app.add_typer(users.session_app, name="session")
-app.add_typer(grants.role_app, name="role")
-app.add_typer(grants.group_app, name="group")
-app.add_typer(grants.grant_app, name="grant")
-app.add_typer(grants.access_app, name="access")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from holdfast import __version__
-
-        typer.echo(f"holdfast {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
-) -> None:
-    """Draw what is to happen with your data; every machine keeps it."""
 
 
 def part_for(words: Sequence[str]) -> typer.Typer:
     """The program with the one command that is called: to build all of them takes as long as to import them. For the list of them, all
     without their options; all of them where it is none of theirs, as for names that are nearly right."""
     if not words or list(words) == ["--help"]:
-        return _listed()
+        return _listed(_whole())
     called = words[0]
-    commands = [info for info in app.registered_commands if _name_of(info) == called]
-    groups = [info for info in app.registered_groups if info.name == called]
+    module = next((module for module, names in MODULES.items() if called in names), None)
+    if module is None:
+        program = _whole()
+    else:
+        program = new_program()
+        register(module, program)
+    commands = [info for info in program.registered_commands if _name_of(info) == called]
+    groups = [info for info in program.registered_groups if info.name == called]
     if not commands and not groups:
-        return app
-    return _copy_with(app, registered_commands=commands, registered_groups=groups)
+        return program
+    return _copy_with(program, registered_commands=commands, registered_groups=groups)
 
 
-def _listed() -> typer.Typer:
-    commands = [_copy_with(info, callback=_without_options(info.callback)) for info in app.registered_commands]
+def _whole() -> typer.Typer:
+    from holdfast.cli.program import app
+
+    return app
+
+
+def _listed(program: typer.Typer) -> typer.Typer:
+    commands = [_copy_with(info, callback=_without_options(info.callback)) for info in program.registered_commands]
     groups = [
         _copy_with(info, typer_instance=_copy_with(info.typer_instance, registered_commands=[], registered_groups=[]))
-        for info in app.registered_groups
+        for info in program.registered_groups
     ]
-    return _copy_with(app, registered_commands=commands, registered_groups=groups)
+    return _copy_with(program, registered_commands=commands, registered_groups=groups)
 
 
 def _copy_with(thing: T, **changed: object) -> T:
@@ -194,7 +89,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         try:
-            (app if _completes() else part_for(sys.argv[1:]))()
+            (_whole() if _completes() else part_for(sys.argv[1:]))()
         except SystemExit as ended:
             _tell_usage(ended)
             raise
