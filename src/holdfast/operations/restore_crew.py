@@ -29,7 +29,7 @@ from holdfast.wire.arena import Arena, Region, marked_of
 # Works given to one writer ahead: while it writes one the next is on its way.
 _AHEAD = 2
 # Chunks of the works given to one writer; what finds no room goes over the socket, which copies it four times more.
-_ARENA_BYTES = 8 << 20
+_ARENA_BYTES = 4 << 20
 # Of a body: its length, and the region of the arena that holds its chunks (a span of 0: they are in it).
 _HEADER = struct.Struct("<IQQ")
 _END_S = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from holdfast.repository._format.pack import BlobType, PackedBlob
 from holdfast.repository.catalog.blob_table import BlobTable, Place, PlacedRow
 
-# A hundred and fifty bytes each.
+# Two hundred bytes each. Of a larger point nothing is known: its restore takes the most memory as it is.
 _MOST = 100_000
 # Pack number, offset, length, plain length.
 _PLACED = struct.Struct("<IIII")
@@ -21,15 +21,19 @@ class KnownPlaces:
         self._blobs = blobs
         self._standing = blobs.standing
         self._known: dict[bytes, bytes] = {}
+        self._has_room = True
         self._packs: dict[int, bytes] = {}
 
     def rows(self, blob_ids: Sequence[bytes]) -> list[PlacedRow]:
-        """What the index says of these; so much of it as there is room for is known from now on."""
+        """What the index says of these, which is known from now on; all is forgotten, and nothing learned, where there is no room."""
         self._settle()
         found = self._blobs.rows(blob_ids, BlobType.DATA)
         # Where some copies are damaged, the table says which of several is to be taken.
-        if not self._blobs.has_bad_copies and len(self._known) + len(found) <= _MOST:
+        if self._has_room and not self._blobs.has_bad_copies:
             self._known.update([(blob, _PLACED.pack(*row)) for blob, *row in found])
+            if len(self._known) > _MOST:
+                self._has_room = False
+                self._known.clear()
         return found
 
     def places(self, blob_ids: Sequence[bytes], kind: BlobType = BlobType.DATA) -> dict[bytes, Place]:
