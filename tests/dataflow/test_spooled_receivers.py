@@ -134,6 +134,29 @@ def test_what_changed_while_a_source_was_off_is_a_gap_though_its_receiver_was_aw
     assert any(gap.reason is GapReason.THINNED and gap.until > on_at for gap in gaps) is is_full
 
 
+def test_all_names_of_a_file_are_known_though_the_run_that_saw_the_new_one_broke_off(scene: Followed) -> None:
+    assert_good(scene.files1.run(scene.documents))
+    scene.files1.stop()
+    limits = scene.files1.home / "limits.toml"
+    limits.write_text('read = ["/"]\nspool = "0"\n')
+    limits.chmod(0o600)
+    scene.files1.start()
+    wait_for(lambda: bool(gaps_of(scene)), 60)
+    scene.vault.stop()
+    here = scene.files1.source_heard
+    (scene.source / "again").hardlink_to(scene.source / "always")
+    for number in range(5_000):
+        # So many that the spool says no before all of them are captured.
+        scene.write(f"new {number}", b"new")
+    wait_for(lambda: any(each.error and each.pending > 4_000 for each in here.of(FollowNews)[-1].following), 60)
+    scene.vault.start()
+    wait_for(lambda: not any(each.error or each.pending for each in here.of(FollowNews)[-1].following), 90)
+    assert_good(scene.files1.run(scene.documents))
+    assert_good(scene.vault.restore_here(scene.vault.points(scene.main)[-1], target := scene.world.folder / "back"))
+    back = target / str(scene.source).lstrip("/")
+    assert (back / "again").samefile(back / "always")
+
+
 def test_the_time_in_which_the_source_was_refused_is_a_gap_of_its_moments(scene: Followed) -> None:
     assert_good(scene.files1.run(scene.documents))
     before, aside = now(SystemClock()), scene.source.with_name("aside")

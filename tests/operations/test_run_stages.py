@@ -27,6 +27,7 @@ from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.rules import DatasetRule, Delivery, OperationRule
 from holdfast.operations import run_sending
+from holdfast.operations.following.run_notes import Capturing, Steps
 from holdfast.operations.following.stages import parts_of, stages_of
 from holdfast.operations.run import run_datasets
 from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
@@ -64,6 +65,9 @@ class Told:
         self.delivered_to.append(delivered)
 
 
+Noted = Callable[[Capturing, Steps], Steps]
+
+
 class Scene:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
@@ -71,6 +75,7 @@ class Scene:
         self.state = CaptureState.open(folder / "state.db", entropy=SystemEntropy())
         self.mirrors = [FailsOnce("one"), FailsOnce("two")]
         self.captured: list[CaptureResult] = []
+        self.broken_off: list[frozenset[int]] = []
         self.told = Told()
 
     def dial(self, node: NodeId) -> Channel:
@@ -78,7 +83,7 @@ class Scene:
         ServedDelivery(there, self.mirrors)
         return here
 
-    def run(self, small: SmallRun | None = None, more: More = lambda _: None) -> Job:
+    def run(self, small: SmallRun | None = None, more: More = lambda _: None, noted: Noted = lambda _, steps: steps) -> Job:
         classification = Classification(paths=(str(self.data),))
         operation = OperationRule(name="replicate", kind="replicate")
         rule = DatasetRule(id=DATASET, label="files1/documents", policy="documents", classification=classification, operations=(operation,))
@@ -106,6 +111,8 @@ class Scene:
             zone="UTC",
             hostname="files1",
             captured=self.captured.append,
+            broken_off=self.broken_off.append,
+            noted=noted,
             more=more,
         )
         return run_datasets(order, tools, Cancellation())
@@ -252,3 +259,20 @@ def test_it_is_early_while_what_was_passed_over_is_unanswered(scene: Scene) -> N
     # Asked again and again as long as a commit was held, and not to the end of all patience.
     assert asked[0]
     assert not asked[-1]
+
+
+def test_of_a_run_that_broke_off_it_is_told_which_files_got_another_name(scene: Scene) -> None:
+    """The next one sees nothing new in a name that this one has recorded, and would look at no other name of the file."""
+
+    def breaks_off(_: Capturing, steps: Steps) -> Steps:
+        yield next(steps)
+        raise NoSpace("the disk is full", hint="make room")
+
+    again = scene.data / "again"
+    again.hardlink_to(scene.data / "00")
+    small = SmallRun(places=(Place(os.fsencode(again)),))
+    with pytest.raises(NoSpace):
+        scene.run(small, noted=breaks_off)
+    assert scene.broken_off == [{again.stat().st_ino}]
+    scene.run(small)
+    assert not scene.captured[-1].linked

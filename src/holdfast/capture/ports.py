@@ -110,6 +110,11 @@ class CaptureRun(Protocol):
     def refused(self) -> Mapping[DatasetId, SourceVanished]: ...
 
     @property
+    def linked(self) -> frozenset[int]:
+        """As in the result, until now. Of one that is left early the next run knows what was recorded, and sees no change in it."""
+        ...
+
+    @property
     def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
         """Those of the request that the state confirms and whose ends both belong to the dataset. Known before the iteration."""
         ...

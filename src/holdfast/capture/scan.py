@@ -152,6 +152,11 @@ class ScanRun:
         return self._comparison.refused
 
     @property
+    def linked(self) -> frozenset[int]:
+        """See `CaptureRun`."""
+        return frozenset(self._passed.linked)
+
+    @property
     def moves(self) -> Mapping[DatasetId, tuple[Move, ...]]:
         """See `CaptureRun`."""
         return self._comparison.moves
@@ -213,7 +218,7 @@ class ScanRun:
             findings_total=notes.total,
             refused=dict(self.refused),
             suspects=tuple(self._passed.suspects),
-            linked=frozenset(self._passed.linked),
+            linked=self.linked,
             read_until=utc(self._around.clock.now_ns()) if self._request.sight.taken_ns is None else None,
         )
 

@@ -89,11 +89,12 @@ class RunOrder:
 @dataclass(frozen=True, kw_only=True)
 class RunTools:
     """What a run works with. `dial` opens a Deliver channel to a receiver, `dial_read` a Read channel. `zone` is this machine's (IANA).
-    `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `noted` sees on the way
-    what it sends. `compared`: the look at everything, where it was taken before; `prepared`: large files that
-    were read and sent ahead. `let_go`: called once when all is captured and only deliveries are waited for that may take their time, those
-    that are not continuous, or of a small run those that nothing is kept for: small runs may go on (None = the datasets stay the run's to
-    its end). `overflow`: where what those have not taken waits meanwhile. `more`: what else a small run is to do."""
+    `pool` keeps sessions of small runs, `keepers` runs for who is away; `captured` hears what a run has captured, `broken_off` which files
+    got or lost a name in what it has not captured whole (`CaptureRun.linked`), `noted` sees on the way what it sends. `compared`: the look
+    at everything, where it was taken before; `prepared`: large files that were read and sent ahead. `let_go`: called once when all is
+    captured and only deliveries are waited for that may take their time, those that are not continuous, or of a small run those that
+    nothing is kept for: small runs may go on (None = the datasets stay the run's to its end). `overflow`: where what those have not taken
+    waits meanwhile. `more`: what else a small run is to do."""
 
     clock: Clock
     entropy: Entropy
@@ -109,6 +110,7 @@ class RunTools:
     keepers: Keepers | None = None
     snapshots: SnapshotTaker = lambda _: NONE
     captured: Callable[[CaptureResult], None] = lambda _: None
+    broken_off: Callable[[frozenset[int]], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps
     compared: Compared | None = None
     let_go: Callable[[], None] | None = None

@@ -133,6 +133,7 @@ class Sending:
             compared=self._tools.compared,
             prepared=self._tools.prepared,
         )
+        known = len(self._captures)
         # Closed whatever happens: an iteration that nobody ends holds the state against the next run.
         with closing(iter(capture)) as steps:
             try:
@@ -143,6 +144,8 @@ class Sending:
                 raise
             finally:
                 self.capture_s += self._tools.clock.monotonic_s() - started_s
+                if len(self._captures) == known and capture.linked:
+                    self._tools.broken_off(capture.linked)
         return is_sent
 
     def _send_steps(self, capture: CaptureRun, steps: Steps) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def test_work_is_divided_by_who_it_concerns() -> None:
     assert not concerns(one, (Place(b"/data"), Place(b"/data/oneandmore")))
     assert part_for(one.roots, work).places == (Place(b"/data", True), Place(b"/data/one/x"))
     assert [each.path for each in part_for(other.roots, work).gaps] == [b"/data/other/deep", b"/"]
+    # Whose other names those are only the state knows.
+    assert part_for(one.roots, replace(work, inodes=frozenset({7}))).inodes == {7}
     told = gaps_by_dataset((one, other), work.gaps)
     assert [each.path for each in told[one.rule.id]] == [b"/data/one", b"/more"]
     assert [each.path for each in told[other.rule.id]] == [b"/data/other/deep", b"/data/other"]

@@ -329,7 +329,12 @@ class SourceFollowing:
             pool=self.pool,
             keepers=self.keepers,
             captured=captured,
+            broken_off=self._names_changed,
         )
+
+    def _names_changed(self, inodes: frozenset[int]) -> None:
+        if self._follower is not None:
+            self._follower.names_changed(inodes)
 
 
 class LimitsWatch(Periodic):

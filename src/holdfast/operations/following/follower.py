@@ -149,6 +149,13 @@ class Follower:
                 course.look_again(result.suspects, now_s)
                 course.look([place for place in names if concerns(course.followed, (place,))], now_s)
 
+    def names_changed(self, inodes: Iterable[int]) -> None:
+        """These files got or lost a name, as a run has recorded that came to no end: the next one sees no change in that."""
+        with self._changed:
+            for course in self._courses.values():
+                course.backlog.add_strangers(inodes, self._clock.monotonic_s())
+            self._changed.notify_all()
+
     # The follower's own thread.
 
     def _run(self) -> None:

@@ -115,12 +115,13 @@ def concerns(each: Followed, places: Iterable[Place]) -> bool:
 
 
 def part_for(roots: Iterable[bytes], work: Work) -> Work:
-    """The work that lies in, or above, these roots."""
+    """The work that lies in, or above, these roots. Where the other names of files are only the state knows."""
     roots = tuple(roots)
     return Work(
         places=tuple(place for place in work.places if any(touches(place, root) for root in roots)),
         moves=tuple(move for move in work.moves if any(is_below(path, root) for path in (move.path, move.moved_from) for root in roots)),
         gaps=tuple(gap for gap in work.gaps if any(touches(Place(gap.path, True), root) for root in roots)),
+        inodes=work.inodes,
         since_s=work.since_s,
         closed=work.closed,
         due_ns=work.due_ns,
