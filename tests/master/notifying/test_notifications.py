@@ -107,6 +107,25 @@ async def test_a_channel_that_fails_is_tried_again_and_shown_meanwhile(running: 
         assert not [finding for finding in (await running.get("/status"))["findings"] if finding["code"] == "notify-failing"]
 
 
+@with_master
+async def test_what_waits_is_sent_when_the_clock_is_set_back_and_then_tried_by_the_right_time(running: Running) -> None:
+    machines = await office(running)
+    async with web_hook() as hook:
+        await hook_channel(running, hook)
+        await rule(running)
+        hook.status = 503
+        breaks(machines["files1"])
+        await work(running, minutes=600)
+        before = hook.refused
+        await work(running, minutes=-600)
+        assert hook.refused == before + 1
+        await work(running, minutes=0)
+        assert hook.refused == before + 1
+        hook.status = 200
+        await work(running, minutes=60)
+        assert len(hook.taken) == 1
+
+
 def test_what_waits_and_what_was_told_survive_a_restart(tmp_path: Path) -> None:
     async def main() -> None:
         async with web_hook() as hook:

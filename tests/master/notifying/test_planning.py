@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from holdfast.core.errors import UsageError
@@ -65,6 +66,24 @@ def test_one_that_is_over_before_its_time_is_never_told() -> None:
     assert office.look(0, notice(at=AT)) == office.look(9, notice(at=AT + timedelta(minutes=9))) == office.look(9.5) == []
     assert office.look(10, notice(at=AT + timedelta(minutes=10))) == []
     assert office.look(20, notice(at=AT + timedelta(minutes=20))) == ["late dataset-failed began"]
+
+
+def test_a_clock_that_was_set_back_postpones_nothing_for_as_long_as_it_was_ahead() -> None:
+    """Noted ten hours ahead; then the clock is right again, and what is remembered counts from then on."""
+    late, often = Office(rule("late", after_s=600)), Office(rule("all", repeat_s=3_600))
+    assert late.look(600, notice(at=AT + timedelta(minutes=600))) == []
+    assert often.look(600, notice(at=AT + timedelta(minutes=600))) == ["all dataset-failed began"]
+    assert late.look(0, notice()) == late.look(9, notice(at=AT + timedelta(minutes=9))) == []
+    assert late.look(10, notice(at=AT + timedelta(minutes=10))) == ["late dataset-failed began"]
+    assert [often.look(minute, notice()) for minute in (0, 59, 60)] == [[], [], ["all dataset-failed began"]]
+
+
+def test_a_rule_of_a_time_that_is_not_yet_tells_of_jobs() -> None:
+    office = Office(rule("all"))
+    office.rules = [StoredRule(rule=each.rule, created_at=AT + timedelta(hours=10)) for each in office.rules]
+    job = msgspec.structs.replace(notice("job-failed"), change=NoticeChange.SAID)
+    assert office.look(1, jobs=(job,)) == ["all job-failed said"]
+    assert office.look(2, jobs=(job,)) == []
 
 
 def test_one_that_stands_is_repeated() -> None:

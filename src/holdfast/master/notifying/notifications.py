@@ -262,8 +262,9 @@ class Notifications:
         except UnknownName:
             await self._base.database.run(lambda s: _drop(s, messages))
         except HoldfastError:
-            again = self._base.now() + timedelta(seconds=_delay_s(max(message.attempts for message in messages)))
-            await self._base.database.run(lambda s: _postpone(s, messages, again))
+            now = self._base.now()
+            again = now + timedelta(seconds=_delay_s(max(message.attempts for message in messages)))
+            await self._base.database.run(lambda s: _postpone(s, messages, now, again))
         else:
             await self._base.database.run(lambda s: _drop(s, messages))
 
@@ -322,6 +323,6 @@ def _drop(session: Session, messages: list[Waiting]) -> None:
         notifications.delivered(session, message.number)
 
 
-def _postpone(session: Session, messages: list[Waiting], again: datetime) -> None:
+def _postpone(session: Session, messages: list[Waiting], now: datetime, again: datetime) -> None:
     for message in messages:
-        notifications.try_again(session, message.number, again)
+        notifications.try_again(session, message.number, now, again)

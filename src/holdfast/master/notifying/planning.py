@@ -2,6 +2,9 @@
 
 A condition that a rule chooses is told when it has stood for `after_s`, again every `repeat_s`, and once when it is over. What a rule does
 not choose any more while it still stands is forgotten without a word: it is not over.
+
+What is remembered of a time that is not yet was noted before the Master's clock was set back. It counts from now on: nothing waits for as
+long as the clock was ahead.
 """
 
 from __future__ import annotations
@@ -84,11 +87,12 @@ def standing_notices(
 
     def of_rule(rule: NotifyRule, notice: Notice) -> RuleNow:
         known = told.get((rule.name, notice.key))
-        told_at = known.told_at if known is not None else None
+        told_at = min(known.told_at, now) if known is not None and known.told_at is not None else None
         if told_at is not None:
             next_at = told_at + timedelta(seconds=rule.repeat_s) if rule.repeat_s else None
         else:
-            next_at = min(known.notice.since if known is not None else notice.since, notice.since) + timedelta(seconds=rule.after_s)
+            since = min(known.notice.since if known is not None else notice.since, notice.since, now)
+            next_at = since + timedelta(seconds=rule.after_s)
         due_at = rule.send_at(max(now, next_at) + timedelta(seconds=rule.digest_s)) if next_at is not None else None
         return RuleNow(rule=rule.name, to=rule.to, told_at=told_at, due_at=due_at)
 
@@ -111,15 +115,16 @@ def told_lines(rules: Iterable[StoredRule], said: Iterable[Notice], standing: It
 
 def _plan_condition(rule: NotifyRule, known: Told | None, notice: Notice, now: datetime, made: Plan) -> None:
     first = known.notice if known is not None else notice
-    current = msgspec.structs.replace(notice, since=min(first.since, notice.since))
-    told_at = known.told_at if known is not None else None
+    current = msgspec.structs.replace(notice, since=min(first.since, notice.since, now))
+    told_at = min(known.told_at, now) if known is not None and known.told_at is not None else None
     if told_at is None:
         is_due = (now - current.since).total_seconds() >= rule.after_s
     else:
         is_due = rule.repeat_s > 0 and (now - told_at).total_seconds() >= rule.repeat_s
     if is_due:
         made.messages.append((rule, current))
-    if is_due or known is None:
+    is_ahead = known is not None and (known.notice.since > now or (known.told_at is not None and known.told_at > now))
+    if is_due or known is None or is_ahead:
         made.stands.append((rule.name, current, now if is_due else told_at))
 
 
@@ -140,7 +145,8 @@ def _plan_ends(rule: NotifyRule, told: Mapping[tuple[str, str], Told], seen: See
 def _plan_jobs(stored: StoredRule, ordered: list[NotifyRule], told: Mapping[tuple[str, str], Told], seen: Seen, made: Plan) -> None:
     rule = stored.rule
     for job in seen.jobs:
-        is_new = job.since >= stored.created_at and (rule.name, job.key) not in told
+        is_after = job.since >= stored.created_at or stored.created_at > seen.now
+        is_new = is_after and (rule.name, job.key) not in told
         if is_new and any(each.name == rule.name for each in chosen_by(ordered, job)):
             made.messages.append((rule, job))
             made.stands.append((rule.name, job, seen.now))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.core.errors import UnknownName
@@ -159,8 +159,10 @@ def enqueue(session: Session, of: tuple[str, str], notices: tuple[Notice, ...], 
 
 
 def due(session: Session, now: datetime, limit: int) -> tuple[Waiting, ...]:
-    """Messages whose time has come, oldest first."""
-    query = select(NotifyQueueRow).where(NotifyQueueRow.due_at <= now).order_by(NotifyQueueRow.due_at, NotifyQueueRow.number).limit(limit)
+    """Messages whose time has come, oldest first; and those that were made before the clock was set back, of which nobody knows when it
+    comes."""
+    is_due = or_(NotifyQueueRow.due_at <= now, NotifyQueueRow.created_at > now)
+    query = select(NotifyQueueRow).where(is_due).order_by(NotifyQueueRow.due_at, NotifyQueueRow.number).limit(limit)
     return tuple(
         Waiting(
             number=row.number,
@@ -184,10 +186,10 @@ def delivered(session: Session, number: int) -> None:
     session.execute(delete(NotifyQueueRow).where(NotifyQueueRow.number == number))
 
 
-def try_again(session: Session, number: int, due_at: datetime) -> None:
+def try_again(session: Session, number: int, now: datetime, due_at: datetime) -> None:
     row = session.get(NotifyQueueRow, number)
     if row is not None:
-        row.attempts, row.due_at = row.attempts + 1, due_at
+        row.attempts, row.due_at, row.created_at = row.attempts + 1, due_at, min(row.created_at, now)
 
 
 def cursor(session: Session) -> int:
