@@ -63,10 +63,9 @@ class _Attempt:
     def _run(self) -> None:
         try:
             self.kept = self._connect(self.cancellation)
-        except (HoldfastError, OSError) as error:
-            self.error = error
         except Exception as error:
-            logger.exception("a connection failed")
+            if not isinstance(error, HoldfastError | OSError):
+                logger.exception("a connection failed")
             self.error = error
         self.ended_s = self._clock.monotonic_s()
         self.done.set()
