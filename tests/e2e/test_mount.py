@@ -181,6 +181,9 @@ def test_damage_is_an_error_of_the_file_and_an_event(office: World, place: Path,
     assert (shown / "sub" / "file 9.bin").read_bytes() == bytes([9]) * 9001
     office.run("unmount", str(place), home="vault")
     eventually(lambda: "damage-found" in {event["code"] for event in office.json("logs")}, "the damage was told")
+    # The world is that of the other tests, too.
+    (data / "damaged").unlink()
+    office.run("trigger", "office", "--wait", expect=None)
 
 
 @pytest.mark.parametrize(
