@@ -139,13 +139,19 @@ def test_a_mirror_that_falls_silent_in_the_midst_of_a_run_keeps_nobody_else_wait
                 brief.unlink()
             told = following(world)
             assert (told["state"], told["error"]["code"]) == ("waiting", "receiver-busy")
-            (replicate,) = [row for row in world.client.get("/status")["protections"] if row["operation"] == "replicate"]
-            assert (replicate["wait"]["reason"], replicate["wait"]["what"]) == ("receiver", "dr")
+            # While a point is made it is at work, and waits for nobody.
+            eventually(lambda: awaited(world) == ("receiver", "dr"), "it is said for whom it waits", 15)
             eventually(lambda: len(world.points("main")) > points, "a point was made", 15)
             assert not world.json("moments", "files1/documents")["gaps"]
         (tmp_path / "data" / "last").write_text("there")
         eventually(lambda: is_delivered(world), "the mirror equals the source", 40)
         eventually(lambda: is_following(world), "it is followed again")
+
+
+def awaited(world: World) -> tuple[str, str] | None:
+    """Why, and for what, the operation of the mirror waits."""
+    (row,) = [row for row in world.client.get("/status")["protections"] if row["operation"] == "replicate"]
+    return None if row["wait"] is None else (row["wait"]["reason"], row["wait"]["what"])
 
 
 def is_stored(world: World, path: Path) -> bool:
