@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -19,27 +20,23 @@ def read_secret(words: str, file: Path | None, *, is_new: bool = False) -> str:
     """
     from holdfast.model.keys import SPACE
 
-    if file is not None and str(file) != "-":
-        text = _of_file(file)
-    elif file is None and sys.stdin.isatty():
-        # As typed: what a file could not give back is for the owner to refuse.
-        return str(typer.prompt(words, hide_input=True, err=True, confirmation_prompt=is_new))
-    else:
-        text = _decoded(sys.stdin.buffer.readline(_MAX_BYTES), "standard input")
-    text = text.strip(SPACE)
-    if not text:
-        raise UsageError(f"{words}: nothing was given", hint="type it on a terminal, or name a file with --password-file")
-    return text
+    return _read(words, file, lambda text: text.strip(SPACE), is_new=is_new)
 
 
 def read_password(words: str, file: Path | None, *, is_new: bool = False) -> str:
     """The password of a user, as `read_secret`, but as it was given: the console takes spaces around it for a part of it, too. Only the end
     of the line is none."""
+    return _read(words, file, lambda text: text.removesuffix("\n").removesuffix("\r"), is_new=is_new)
+
+
+def _read(words: str, file: Path | None, cut: Callable[[str], str], *, is_new: bool) -> str:
     if file is None and sys.stdin.isatty():
+        # As typed: what a file could not give back is for the owner to refuse.
         return str(typer.prompt(words, hide_input=True, err=True, confirmation_prompt=is_new))
-    source = None if file is None or str(file) == "-" else file
-    text = _decoded(sys.stdin.buffer.readline(_MAX_BYTES), "standard input") if source is None else _of_file(source)
-    text = text.removesuffix("\n").removesuffix("\r")
+    if file is None or str(file) == "-":
+        text = cut(_decoded(sys.stdin.buffer.readline(_MAX_BYTES), "standard input"))
+    else:
+        text = cut(_of_file(file))
     if not text:
         raise UsageError(f"{words}: nothing was given", hint="type it on a terminal, or name a file with --password-file")
     return text

@@ -87,7 +87,7 @@ def standing_notices(
 
     def of_rule(rule: NotifyRule, notice: Notice) -> RuleNow:
         known = told.get((rule.name, notice.key))
-        told_at = min(known.told_at, now) if known is not None and known.told_at is not None else None
+        told_at = _told_at(known, now)
         if told_at is not None:
             next_at = told_at + timedelta(seconds=rule.repeat_s) if rule.repeat_s else None
         else:
@@ -113,17 +113,21 @@ def told_lines(rules: Iterable[StoredRule], said: Iterable[Notice], standing: It
     return [(rule, notice) for notice in said if (notice.code, notice.node) not in known for rule in chosen_by(ordered, notice)]
 
 
+def _told_at(known: Told | None, now: datetime) -> datetime | None:
+    return None if known is None or known.told_at is None else min(known.told_at, now)
+
+
 def _plan_condition(rule: NotifyRule, known: Told | None, notice: Notice, now: datetime, made: Plan) -> None:
     first = known.notice if known is not None else notice
     current = msgspec.structs.replace(notice, since=min(first.since, notice.since, now))
-    told_at = min(known.told_at, now) if known is not None and known.told_at is not None else None
+    told_at = _told_at(known, now)
     if told_at is None:
         is_due = (now - current.since).total_seconds() >= rule.after_s
     else:
         is_due = rule.repeat_s > 0 and (now - told_at).total_seconds() >= rule.repeat_s
     if is_due:
         made.messages.append((rule, current))
-    is_ahead = known is not None and (known.notice.since > now or (known.told_at is not None and known.told_at > now))
+    is_ahead = known is not None and (known.notice.since > now or known.told_at != told_at)
     if is_due or known is None or is_ahead:
         made.stands.append((rule.name, current, now if is_due else told_at))
 

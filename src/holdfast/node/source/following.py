@@ -290,7 +290,8 @@ class SourceFollowing:
             return SmallResult(captured[0] if captured else None, {**news.failed, **late}, error)
 
         def go_on() -> None:
-            late.update((each.dataset, busy.facts()) for each in rules.deliveries if (busy := self.pool.busy(each.id)) is not None)
+            mine = [each for each in rules.deliveries if each.dataset in order.operations]
+            late.update((each.dataset, busy.facts()) for each in mine if (busy := self.pool.busy(each.id)) is not None)
             self._ahead.committed(captured)
             self.noted(notes)
             let_go(result(None))

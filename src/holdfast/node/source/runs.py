@@ -118,14 +118,14 @@ class _SourceRun:
         order, following, gone_on = self._order, self._following, False
         notes = following.notes(self._runs.news, self._runs.rules)
 
-        def captured() -> None:
-            following.noted(notes)
+        def ended() -> None:
             following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
 
         def go_on() -> None:
             nonlocal gone_on
             gone_on = True
-            captured()
+            following.noted(notes)
+            ended()
             let_go()
 
         tools = replace(tools, news=notes, noted=notes.steps)
@@ -133,14 +133,15 @@ class _SourceRun:
             tools = replace(tools, overflow=following.overflow, let_go=go_on)
         try:
             small = replace(order, small=following.small_of(order.datasets, work))
-            return run_datasets(small, tools, self._cancellation)
+            job = run_datasets(small, tools, self._cancellation)
+            following.noted(notes)
+            return job
         finally:
             if gone_on:
-                following.noted(notes)
                 for dataset in self._ids:
                     following.left_behind(dataset)
             else:
-                captured()
+                ended()
 
     def _may_let_go(self) -> bool:
         """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""
