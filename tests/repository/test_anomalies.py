@@ -180,9 +180,52 @@ def moving_folders(site: WorkedOn) -> None:
         (site.tree / package.name).rename(site.tree / "old" / package.name)
 
 
+def moving_files_that_are_alike(site: WorkedOn) -> None:
+    """Each of them is still called what it was, though the content of another would do as well."""
+    state = site.tree / "state"
+    state.mkdir()
+    for number in range(200):
+        (state / f"job{number}").write_text("done\n")
+    site.minute()
+    state.rename(site.tree / "state of yesterday")
+
+
+def names_without_an_ending(site: WorkedOn) -> None:
+    for number in range(200):
+        (site.tree / f"scan {number}").write_text(f"page {number}\n")
+    site.minute()
+    for number in range(200):
+        (site.tree / f"scan {number}").rename(site.tree / f"letter {number}, page 1")
+
+
+def endings_that_are_numbers(site: WorkedOn) -> None:
+    """Logs that are rotated and not compressed."""
+    for number in range(100):
+        (site.tree / f"service{number}.log").write_text(f"today {number}\n")
+        (site.tree / f"service{number}.log.1").write_text(f"yesterday {number}\n")
+        (site.tree / f"mail{number}.log").write_text(f"a letter {number}\n")
+    site.minute()
+    for number in range(100):
+        (site.tree / f"service{number}.log.1").rename(site.tree / f"service{number}.log.2")
+        (site.tree / f"service{number}.log").rename(site.tree / f"service{number}.log.1")
+        (site.tree / f"mail{number}.log").rename(site.tree / f"mail{number}.log-20260101")
+
+
+def endings_in_small_letters(site: WorkedOn) -> None:
+    for number in range(200):
+        (site.tree / f"DSC{number}.JPG").write_bytes(JPEG + b"%d" % number)
+    site.minute()
+    for number in range(200):
+        (site.tree / f"DSC{number}.JPG").rename(site.tree / f"beach {number}.jpg")
+
+
 @pytest.mark.parametrize(
     "work",
     [
+        moving_files_that_are_alike,
+        names_without_an_ending,
+        endings_that_are_numbers,
+        endings_in_small_letters,
         upgrade_by_hand,
         build,
         build_again,

@@ -111,15 +111,19 @@ def _changed_ns(node: DecodedNode) -> int:
 
 
 def _moved(found: _Differences) -> dict[bytes, bytes]:
-    """Old path to new one, of files that are elsewhere with the same content."""
-    places: dict[tuple[bytes, ...], list[bytes]] = {}
-    for path, node in found.added:
-        if node.content:
-            places.setdefault(node.content, []).append(path)
-    moved = {}
-    for path, node in found.removed:
-        if there := places.get(node.content):
-            moved[path] = there.pop()
+    """Old path to new one, of files that are elsewhere with the same content. Of several that are alike each is the one of its name, or
+    else of its ending: a folder that was moved has given no file another name."""
+    moved: dict[bytes, bytes] = {}
+    taken: set[bytes] = set()
+    for likeness in (_name, _ending, _nothing):
+        places: dict[tuple[bytes, tuple[bytes, ...]], list[bytes]] = {}
+        for path, node in found.added:
+            if node.content and path not in taken:
+                places.setdefault((likeness(path), node.content), []).append(path)
+        for path, node in found.removed:
+            if path not in moved and (there := places.get((likeness(path), node.content))):
+                moved[path] = there.pop()
+                taken.add(moved[path])
     return moved
 
 
@@ -141,8 +145,19 @@ def _stem(path: bytes) -> bytes:
     return folder + b"/" + (stem if dot and stem else name)
 
 
+def _name(path: bytes) -> bytes:
+    return path.rpartition(b"/")[2]
+
+
 def _ending(path: bytes) -> bytes:
-    return path.rpartition(b"/")[2].rpartition(b".")[2]
+    """What a name says of the type of its file: nothing where it has no dot. Numbers and days at its end say none: those come and go as
+    logs are rotated (`a.log`, `a.log.1`, `a.log-20260101`)."""
+    stem, _, ending = _name(path).rstrip(b"-.0123456789").rpartition(b".")
+    return ending.lower() if stem else b""
+
+
+def _nothing(path: bytes) -> bytes:
+    return b""
 
 
 def _odd_ones(blobs: BlobTable, pairs: Sequence[_Pair]) -> list[_Pair]:
