@@ -20,8 +20,8 @@ from typing import Any
 from bench.contender import bytes_below
 from holdfast.core.clock import now
 from holdfast.repository.repository import Repository
+from tests.repository.continuous.followed_days import HOUR_S, Day, place, snapshots
 from tests.repository.followed import FollowedSource
-from tests.repository.followed_days import HOUR_S, Day, place, snapshots
 
 _WINDOW = timedelta(hours=24)
 _MOST_SNAPSHOTS = 5_000

@@ -82,10 +82,15 @@ def _a_file(scene: RepositoryScene, pattern: str, draw: random.Random) -> Path:
     return draw.choice(sorted(scene.place.glob(pattern)))
 
 
-def _flip(path: Path, draw: random.Random) -> None:
+def flip(path: Path, at: int, bit: int = 4) -> None:
+    path.chmod(0o600)
     data = bytearray(path.read_bytes())
-    data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    data[at] ^= bit
     path.write_bytes(data)
+
+
+def _flip(path: Path, draw: random.Random) -> None:
+    flip(path, draw.randrange(path.stat().st_size), 1 << draw.randrange(8))
 
 
 def _cut(path: Path, draw: random.Random) -> None:

@@ -22,7 +22,7 @@ from holdfast.repository.quarantine import Met
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
-from tests.repository.test_restore_reading import flip
+from tests.repository.damage import flip
 
 
 @dataclass

@@ -11,9 +11,9 @@ from pathlib import Path
 from holdfast.model.entry import Kind
 from holdfast.model.points import Point
 from holdfast.testing.tree_source import TreeSource
-from tests.repository.model_repository import ForeignSnapshot, Model
-from tests.repository.modelled_site import Site
-from tests.repository.modelled_sources import CHUNKS, NAMES, Tree, content
+from tests.repository.modelled.model import ForeignSnapshot, Model
+from tests.repository.modelled.site import Site
+from tests.repository.modelled.sources import CHUNKS, NAMES, Tree, content
 
 HOST = "other"
 _CHORES = {

@@ -37,11 +37,11 @@ from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.testing.repository_scene import START
 from holdfast.testing.virtual_clock import VirtualClock
 from tests.repository.machine_runs import run_steps
-from tests.repository.model_repository import Model, ModelCommit, ModelPoint, Stored
-from tests.repository.modelled_cascade import cascade
-from tests.repository.modelled_site import OPERATIONS, Fault, Site, session, verify_foreign, verify_tree
-from tests.repository.modelled_sources import CHUNKS, Edit, Pending, Source, Tree, edit_lists
-from tests.repository.modelled_stock import CHORES, StockUser
+from tests.repository.modelled.cascade import cascade
+from tests.repository.modelled.model import Model, ModelCommit, ModelPoint, Stored
+from tests.repository.modelled.site import OPERATIONS, Fault, Site, session, verify_foreign, verify_tree
+from tests.repository.modelled.sources import CHUNKS, Edit, Pending, Source, Tree, edit_lists
+from tests.repository.modelled.stock import CHORES, StockUser
 
 HOUR_S = 3600.0
 PACK_BYTES = 12_000

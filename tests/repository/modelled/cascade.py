@@ -10,9 +10,9 @@ from holdfast.model.change import Begin, Payload
 from holdfast.operations.cascade import Hop, commit_of, plan_hops
 from holdfast.testing.feeding import PlainChunk
 from tests.repository.damage import plain_of_payload
-from tests.repository.model_repository import Model, ModelCommit, Stored
-from tests.repository.modelled_site import OPERATIONS, Fault, Site, session
-from tests.repository.modelled_sources import Source
+from tests.repository.modelled.model import Model, ModelCommit, Stored
+from tests.repository.modelled.site import OPERATIONS, Fault, Site, session
+from tests.repository.modelled.sources import Source
 
 _RELAY = NodeId("5" * 32)
 

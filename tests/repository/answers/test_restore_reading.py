@@ -26,6 +26,7 @@ from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
+from tests.repository.damage import flip
 
 
 @pytest.fixture
@@ -136,15 +137,6 @@ def test_places_are_in_the_order_of_the_packs(repository: Repository) -> None:
     # One answer for each run of neighbours in one pack: few reads, whatever the number of files.
     assert len(list(reader.answers([wanted]))) <= 3
     reader.close()
-
-
-def flip(pack: Path, at: int) -> None:
-    pack.chmod(0o600)
-    with pack.open("r+b") as file:
-        file.seek(at)
-        (byte,) = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte ^ 4]))
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])

@@ -24,8 +24,8 @@ from holdfast.testing.repository_scene import CHEAP, PASSWORD
 from holdfast.testing.stock_restic import StockRestic
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 from tests.repository.damage import read_point
-from tests.repository.model_repository import ForeignSnapshot, Model, Observed, Stored, assert_equal, between
-from tests.repository.modelled_sources import CHUNKS, Source, Tree
+from tests.repository.modelled.model import ForeignSnapshot, Model, Observed, Stored, assert_equal, between
+from tests.repository.modelled.sources import CHUNKS, Source, Tree
 
 OPERATIONS = ("backup", "archive")
 # Longer than a session lock counts that nobody refreshes.

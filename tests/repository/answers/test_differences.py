@@ -28,8 +28,8 @@ from holdfast.testing.feeding import chunk_id
 from holdfast.testing.random_edits import RandomEdits
 from holdfast.testing.repository_scene import DATASET, START, MarkingFeeder, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
+from tests.repository.damage import flip
 from tests.repository.followed import FollowedSource
-from tests.repository.test_restore_reading import flip
 
 States = dict[bytes, Entry]
 

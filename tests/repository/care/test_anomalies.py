@@ -23,10 +23,10 @@ from holdfast.model.point_changes import Forget
 from holdfast.model.retention import kept
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
+from tests.repository.care.debian_packages import two_versions, unpack
+from tests.repository.care.worked_on import HOLD_S, PLANS, WorkedOn, encrypt, spread
 from tests.repository.damage import read_point
-from tests.repository.debian_packages import two_versions, unpack
 from tests.repository.followed import FollowedSource, read_all
-from tests.repository.worked_on import HOLD_S, PLANS, WorkedOn, encrypt, spread
 
 LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 PACKAGE = LIBRARY / "json"
@@ -162,7 +162,7 @@ def archive_in_place(site: WorkedOn) -> None:
 
 def checkout(site: WorkedOn) -> None:
     """Of this project itself, a state of long ago and back."""
-    root = Path(__file__).resolve().parent.parent.parent
+    root = Path(__file__).resolve().parents[3]
     if shutil.which("git") is None or not (root / ".git").exists():
         pytest.skip("needs git and this project's own history")
     work = site.tree / "work"

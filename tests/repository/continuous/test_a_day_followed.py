@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.core.clock import now
-from tests.repository.followed_days import HOUR_S, Day, place, snapshots
+from tests.repository.continuous.followed_days import HOUR_S, Day, place, snapshots
 
 
 def test_some_hours_of_two_datasets() -> None:

@@ -15,7 +15,7 @@ from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.change import Cursor
 from holdfast.model.document import KeepRules
 from holdfast.model.points import Point
-from tests.repository.modelled_sources import Tree
+from tests.repository.modelled.sources import Tree
 
 
 @dataclass(frozen=True)

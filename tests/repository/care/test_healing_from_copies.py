@@ -15,8 +15,7 @@ from holdfast.repository.care.healing import BlobCopy, Wanted
 from holdfast.repository.diagnosis import BlobKey
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import SENDER, RepositoryScene
-from tests.repository.damage import TwoPoints, read_point
-from tests.repository.test_restore_reading import flip
+from tests.repository.damage import TwoPoints, flip, read_point
 
 
 @pytest.fixture
