@@ -108,11 +108,12 @@ class SessionLock:
                 self._settles_at_s = self._refusal = None
 
     @contextmanager
-    def session(self) -> Iterator[None]:
-        """A session that may write at once."""
+    def session(self, *, at_once: bool = False) -> Iterator[None]:
+        """A session that may write from its beginning. `at_once`: it reads first, and settles itself before it writes."""
         self.enter()
         try:
-            self.settle()
+            if not at_once:
+                self.settle()
             yield
         finally:
             self.leave()

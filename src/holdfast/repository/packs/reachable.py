@@ -7,7 +7,7 @@ needed both, which costs a little space now and then and never loses anything.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
@@ -18,11 +18,11 @@ from urllib.parse import quote
 from holdfast.core.errors import NoSpace, RepositoryDamaged, StoreError
 from holdfast.repository._format.pack import BlobType, PackedBlob
 from holdfast.repository._format.references import References, references_of
-from holdfast.repository.catalog.blob_table import BlobTable
-from holdfast.repository.packs.storage import Storage
+from holdfast.repository.packs.trees import Trees
 
 _KEY_BYTES = 8
 _BATCH = 20_000
+_TREES_AT_ONCE = 256
 _LIVE = (
     "EXISTS (SELECT 1 FROM used WHERE used.id = substr(b.id, 1, 8))"
     # Of several copies the one in the pack that came last counts, so that what an earlier prune has copied already is not copied again.
@@ -67,21 +67,21 @@ class Reachable:
                 self._db.execute(f"CREATE TABLE {table} (id BLOB PRIMARY KEY) WITHOUT ROWID")
             self._db.execute("ATTACH ? AS catalog", (f"file:{quote(str(catalog))}?mode=ro",))
 
-    def walk(self, roots: Iterable[bytes], storage: Storage, blobs: BlobTable) -> Iterator[bytes]:
+    def walk(self, roots: Iterable[bytes], trees: Trees) -> Iterator[bytes]:
         """Note all that these trees reach and gives its ids, each at least once; trees noted before are passed over. Raises
         `RepositoryDamaged` when one cannot be read: then nobody knows what is needed."""
-        stack = list(roots)
+        waiting = list(roots)
         named: set[bytes] = set()
-        while stack:
-            tree = stack.pop()
-            if not self._is_new(tree):
-                continue
-            self._trees += 1
+        while waiting:
+            new = self._new_among(waiting[-_TREES_AT_ONCE:])
+            del waiting[-_TREES_AT_ONCE:]
+            for tree, plain in trees.load_many(new):
+                found = _references(tree, plain)
+                waiting += found.trees
+                named.add(tree)
+                named.update(found.chunks)
+            self._trees += len(new)
             self._told(self._trees)
-            found = _references(tree, storage, blobs)
-            stack += found.trees
-            named.add(tree)
-            named.update(found.chunks)
             if len(named) >= _BATCH:
                 yield from self._note(named)
         yield from self._note(named)
@@ -122,9 +122,15 @@ class Reachable:
             self._db.close()
         self._discard()
 
-    def _is_new(self, id_: bytes) -> bool:
+    def _new_among(self, ids: Sequence[bytes]) -> list[bytes]:
+        """Those that were not walked yet, each once; they count as walked from now on."""
         with translated():
-            return self._db.execute("INSERT OR IGNORE INTO walked VALUES (?)", (id_,)).rowcount == 1
+            known = {row[0] for row in self._db.execute(f"SELECT id FROM walked WHERE id IN ({','.join('?' * len(ids))})", ids)}
+            new = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO walked VALUES (?)", [(id_,) for id_ in new])
+            self._db.execute("COMMIT")
+        return new
 
     def _note(self, named: set[bytes]) -> tuple[bytes, ...]:
         """Notes and empties; gives what was in it."""
@@ -141,13 +147,11 @@ class Reachable:
             self._path.unlink(missing_ok=True)
 
 
-def _references(tree: bytes, storage: Storage, blobs: BlobTable) -> References:
-    place = blobs.place(tree, BlobType.TREE)
-    if place is None:
-        raise RepositoryDamaged(f"tree {tree.hex()} is in no index", hint="run `holdfast repository check NAME`, then repair it")
+def _references(tree: bytes, plain: bytes | RepositoryDamaged) -> References:
+    hint = "run `holdfast repository check NAME`, then repair it"
+    if isinstance(plain, RepositoryDamaged):
+        raise RepositoryDamaged(plain.message, hint=hint) from plain
     try:
-        return references_of(storage.load_blob(place))
-    except StoreError as error:
-        raise RepositoryDamaged(
-            f"tree {tree.hex()} in pack {place.pack.hex()}: {error.message}", hint="run `holdfast repository check NAME`, then repair it"
-        ) from error
+        return references_of(plain)
+    except RepositoryDamaged as error:
+        raise RepositoryDamaged(f"tree {tree.hex()}: {error.message}", hint=hint) from error

@@ -60,7 +60,7 @@ def _hold(interior: Interior, store: ObjectLock, locked: list[tuple[datetime, Po
 
 def _packs(interior: Interior, reachable: Reachable, roots: list[bytes]) -> set[int]:
     found: set[int] = set()
-    for ids in _batches(reachable.walk(roots, interior.storage, interior.blobs)):
+    for ids in _batches(reachable.walk(roots, interior.trees)):
         found.update(pack for _, pack in interior.blobs.packs_with(ids))
     return found
 

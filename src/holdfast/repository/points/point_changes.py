@@ -42,10 +42,11 @@ def change_points(interior: Interior, chosen: Chosen, change: PointChange, *, dr
     """What became of each point, or with `dry_run` would become. Raises `UsageError`, `UnknownName`, and `Refused` when a point that was
     named must stay: nothing is changed then. Of a whole dataset those that must stay do."""
     check_change(change)
+    if dry_run:
+        interior.refresh()
+        return _plan(interior, chosen, change)
     with interior.lock.session():
         interior.refresh()
-        if dry_run:
-            return _plan(interior, chosen, change)
         with _undisturbed(interior, chosen, change), interior.catalog.transaction():
             changes = _plan(interior, chosen, change)
             _refuse_while_time_is_doubted(interior, changes)

@@ -53,14 +53,16 @@ class Prune:
     def run(self, *, dry_run: bool) -> Report:
         interior, order = self._interior, self._order
         try:
-            with interior.lock.session():
+            # Other programs are looked for once more before anything is written or removed, not before it is read.
+            with interior.lock.session(at_once=True):
                 interior.refresh()
                 self._refuse_damage()
                 if why := interior.time.suspended():
                     raise Refused(f"nothing is pruned now: {why}", hint="set the clock, or let the node reach its Master")
-                swept = sweep(interior, self._now_ns, order.grace_s, dry_run=dry_run)
                 plan = self._plan()
                 self._refuse_missing_packs(plan)
+                interior.lock.settle()
+                swept = sweep(interior, self._now_ns, order.grace_s, dry_run=dry_run)
                 gone, held = plan, tuple[Finding, ...]()
                 if not dry_run:
                     self._repack(plan)
@@ -98,7 +100,7 @@ class Prune:
         """What these trees reach, as far as it was not walked before."""
         found = set[bytes]()
         first = not self._roots
-        for id_ in self._reachable.walk(roots, self._interior.storage, self._interior.blobs):
+        for id_ in self._reachable.walk(roots, self._interior.trees):
             if not first:
                 found.add(id_)
         self._roots |= roots
