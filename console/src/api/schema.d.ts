@@ -5223,7 +5223,7 @@ export interface components {
         MonitoredNode: {
             name: string;
             /** @enum {unknown} */
-            state: "not-joined" | "offline" | "online" | "revoked";
+            state: "not-joined" | "offline" | "online" | "revoked" | "silent";
         };
         /** NodeFinding */
         NodeFinding: {
@@ -5837,8 +5837,9 @@ export interface components {
         };
         /**
          * NodeView
-         * @description `state`: online, offline, waiting (joined, to be authorised yet) or revoked. `fingerprint` is of its key, as `node join` printed it
-         *         there. `generation` is in force there, `wanted_generation` the newest made for it (0 = none).
+         * @description `state`: online, silent (connected, and answers nothing), offline, waiting (joined, to be authorised yet) or revoked. `last_seen`: of
+         *         one that is silent, when it last said something. `fingerprint` is of its key, as `node join` printed it there. `generation` is in force
+         *         there, `wanted_generation` the newest made for it (0 = none).
          */
         NodeView: {
             id: string;

@@ -34,6 +34,7 @@ const MEANINGS: Record<string, StateName> = {
   cancelled: "off",
   unknown: "unknown",
   online: "ok",
+  silent: "unknown",
   offline: "unknown",
   revoked: "off",
   waiting: "warning",

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -30,6 +30,8 @@ from holdfast.core.ids import JobId, NodeId
 from holdfast.master.audit import AuditLog
 from holdfast.master.foundation import Foundation
 from holdfast.master.news import Subject
+from holdfast.master.periodic import repeat
+from holdfast.master.presence import LOOK_EVERY_S, SILENT, SILENT_HINT, Presence, look
 from holdfast.master.records import happenings, inventory, reported
 from holdfast.master.records.inventory import Sighting, StoredRules
 from holdfast.master.safety import readopting
@@ -59,6 +61,7 @@ class Hub:
         self._sessions: dict[NodeId, Session] = {}
         self._barred: set[str] = set()
         self._decided: dict[NodeId, asyncio.Event] = {}
+        self._prods: set[asyncio.Task[None]] = set()
         self.hold_s = HOLD_S
         # The epoch of the Master that nodes follow instead of this one; 0 = they follow this one.
         self.superseded = 0
@@ -75,7 +78,31 @@ class Hub:
         return key_id in self._barred
 
     def online(self) -> frozenset[NodeId]:
-        return frozenset(self._sessions)
+        """Connected, and not silent."""
+        return frozenset(node for node, session in self._sessions.items() if not session.signs.is_silent)
+
+    def presence(self) -> Presence:
+        return Presence(self.online(), frozenset(node for node, session in self._sessions.items() if session.signs.is_silent))
+
+    @property
+    def sessions(self) -> int:
+        return len(self._sessions)
+
+    async def watch(self) -> None:
+        """Until cancelled: see which nodes answer."""
+        await repeat(self.look, LOOK_EVERY_S, _log, "it could not be looked which nodes answer", first_s=LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Once in `LOOK_EVERY_S`. Whoever says nothing is asked for a sign of life, and is silent while none comes."""
+        to_ask, fell_silent = look(self._sessions.values())
+        for session in to_ask:
+            # Each by itself: the line of one may take nothing more.
+            prod = asyncio.create_task(session.prod())
+            self._prods.add(prod)
+            prod.add_done_callback(self._prods.discard)
+        for session in fell_silent:
+            await self._note_seen(session, seconds_ago=session.signs.quiet * LOOK_EVERY_S)
+            self._base.news.tell(Subject("node", session.node))
 
     def host_of(self, node: NodeId) -> str:
         """The address it dials from; empty while it is away."""
@@ -102,8 +129,11 @@ class Hub:
         return session.progress.get(job) if session is not None else None
 
     async def ask(self, node: NodeId, question: Question, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
-        """Raises `NotReachable` when the node is offline or silent."""
-        return await self._session(node).ask(question, timeout_s)
+        """Raises `NotReachable` when the node is offline, silent, or does not answer in time."""
+        session = self._session(node)
+        if session.signs.is_silent:
+            raise NotReachable(SILENT, hint=SILENT_HINT, node=node)
+        return await session.ask(question, timeout_s)
 
     async def ask_for(self, node: NodeId, question: Question, kind: type[A], timeout_s: float = ASK_TIMEOUT_S) -> A:
         """As `ask`, for one kind of answer; the error a node answers with is raised here."""
@@ -240,6 +270,8 @@ class Hub:
 
     async def _listen(self, session: Session) -> None:
         while (message := await session.receive()) is not None and not isinstance(message, Farewell):
+            if session.signs.heard():
+                self._base.news.tell(Subject("node", session.node))
             await self._take(session, message)
 
     async def _take(self, session: Session, message: HubMessage) -> None:
@@ -269,12 +301,18 @@ class Hub:
         await session.close()
         if self._sessions.get(session.node) is session:
             del self._sessions[session.node]
-            now = self._base.now()
-            try:
-                await self._base.database.run_together(lambda s: inventory.record_seen(s, session.node, now))
-            except HoldfastError as error:
-                _log.warning("when a node left is not in the records", extra={"facts": {"node": session.node, "reason": error.message}})
+            if not session.signs.is_silent:
+                await self._note_seen(session)
             self._base.news.tell(Subject("node", session.node))
+
+    async def _note_seen(self, session: Session, seconds_ago: float = 0.0) -> None:
+        at = self._base.now() - timedelta(seconds=seconds_ago)
+        try:
+            await self._base.database.run_together(lambda s: inventory.record_seen(s, session.node, at))
+        except HoldfastError as error:
+            _log.warning(
+                "when a node was last seen is not in the records", extra={"facts": {"node": session.node, "reason": error.message}}
+            )
 
     def _session(self, node: NodeId) -> Session:
         session = self._sessions.get(node)

@@ -9,11 +9,11 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy.orm import Session
 
-from holdfast.core.ids import NodeId
 from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
+from holdfast.master.presence import Presence
 from holdfast.master.records import happenings, notifications
 from holdfast.master.records.notifications import Channel
 from holdfast.master.roll_call import NodeView, node_views
@@ -43,17 +43,17 @@ class Metrics:
 
     async def text(self) -> bytes:
         """One scrape. Nodes that are slow are told as they last were; of one that never answered nothing is."""
-        online = self._hub.online()
+        presence = self._hub.presence()
         rolled_out = await self._base.database.run(deployment)
-        await self._looks.glance(rolled_out.rules.keys() & online)
-        records = await self._base.database.run(lambda s: self._read(s, online))
+        await self._looks.glance(rolled_out.rules.keys() & presence.online)
+        records = await self._base.database.run(lambda s: self._read(s, presence))
         metrics = (*OF_PROCESSES, *OF_MASTER, *OF_NODES)
         return exposed(metrics, self._samples(rolled_out, records), self.latency.registry)
 
-    def _read(self, session: Session, online: frozenset[NodeId]) -> _Records:
+    def _read(self, session: Session, presence: Presence) -> _Records:
         since = self._base.now() - RECENT
         return _Records(
-            nodes=node_views(session, online),
+            nodes=node_views(session, presence),
             states=happenings.job_states(session, since),
             moved=happenings.ended_since(session, since),
             channels=notifications.channels(session),
@@ -63,7 +63,7 @@ class Metrics:
     def _samples(self, rolled_out: Deployment, records: _Records) -> Iterator[Sample]:
         yield from of_process()
         yield from _of_nodes(records.nodes)
-        yield Sample("holdfast_hub_sessions", (), len(self._hub.online()))
+        yield Sample("holdfast_hub_sessions", (), self._hub.sessions)
         for state in State:
             yield Sample("holdfast_jobs", (state.value,), records.states.get(state, 0))
         yield from _of_moved(records.moved)
@@ -78,11 +78,11 @@ class Metrics:
 
 def _of_nodes(nodes: tuple[NodeView, ...]) -> Iterator[Sample]:
     for node in nodes:
-        if node.state not in ("online", "offline"):
+        if node.state not in ("online", "silent", "offline"):
             continue
         yield Sample("holdfast_node_up", (node.name,), float(node.state == "online"))
         yield Sample("holdfast_node_version_info", (node.name, node.version), 1)
-        if node.state == "offline" and node.last_seen is not None:
+        if node.state != "online" and node.last_seen is not None:
             yield Sample("holdfast_node_last_seen_timestamp_seconds", (node.name,), node.last_seen.timestamp())
         if node.clock_offset_ms is not None:
             yield Sample("holdfast_node_clock_offset_seconds", (node.name,), node.clock_offset_ms / 1_000)

@@ -80,12 +80,12 @@ class Monitor:
         places = chart.places(flow) if view.state != "draft" else {}
         told = await self._looks.glance(node for node in places.values() if node in chart.rules)
         facts = self._facts(chart, flow, places, told)
-        online = self._hub.online()
+        presence = self._hub.presence()
         shown = (name for vertex in chart.ways.vertices if vertex.flow == flow for name in vertex.machines[:MOST_NAMES])
         for name in shown:
             if name in places and name not in facts.nodes:
-                node = places[name]
-                facts.nodes[name] = node_of(name, read.states.get(node or NodeId("")), node in online)
+                node = places[name] or NodeId("")
+                facts.nodes[name] = node_of(name, read.states.get(node), presence, node)
         return await asyncio.to_thread(_answer, view, chart.ways, facts)
 
     def _read(self, session: Session) -> _Read:

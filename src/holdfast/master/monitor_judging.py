@@ -22,6 +22,7 @@ from holdfast.master.monitor_values import (
 )
 from holdfast.master.monitor_waits import waiting_on
 from holdfast.master.node_parts import NodeFinding
+from holdfast.master.presence import Presence
 from holdfast.master.records.inventory import REVOKED
 from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.change import Amount
@@ -202,10 +203,10 @@ def _most(owed: Sequence[Amount | None]) -> Amount | None:
     return max(known, key=lambda each: each.size_bytes) if len(known) == len(owed) else None
 
 
-def node_of(name: str, recorded: str | None, is_online: bool) -> MonitoredNode:
+def node_of(name: str, recorded: str | None, presence: Presence, node: NodeId) -> MonitoredNode:
     """`recorded`: its state in the records; None = it has not joined."""
     if recorded is None:
         return MonitoredNode(name=name, state="not-joined")
     if recorded == REVOKED:
         return MonitoredNode(name=name, state="revoked")
-    return MonitoredNode(name=name, state="online" if is_online else "offline")
+    return MonitoredNode(name=name, state=presence.word(node))

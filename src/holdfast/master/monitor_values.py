@@ -27,7 +27,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 class MonitoredNode(_Part, frozen=True, kw_only=True):
     name: str
-    state: Literal["online", "offline", "revoked", "not-joined"]
+    state: Literal["online", "silent", "offline", "revoked", "not-joined"]
 
 
 class SilentNode(_Part, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from holdfast.master.feed import Feed
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.news import Subject
+from holdfast.master.presence import Presence
 from holdfast.master.records import happenings, inventory
 from holdfast.master.roll_call import NodeView, node_views
 from holdfast.master.triggers import TriggerRecord
@@ -102,7 +103,7 @@ class Newsroom:
             self._told = None
             self.feed.skip()
             return
-        records = await self._base.database.run(partial(self._look_up, online=self._hub.online(), subjects=subjects))
+        records = await self._base.database.run(partial(self._look_up, presence=self._hub.presence(), subjects=subjects))
         self._publish_records(records)
         if progress := self._progress(records.progressed):
             self.feed.publish(lambda seq: ProgressDelta(seq=seq, progress=progress))
@@ -123,8 +124,8 @@ class Newsroom:
     async def _take_snapshot(self) -> Snapshot:
         # Before looking: what changes while we look is told by a later delta as well.
         seq = self.feed.seq
-        online = self._hub.online()
-        records = await self._base.database.run(lambda s: self._look_up_all(s, online))
+        presence = self._hub.presence()
+        records = await self._base.database.run(lambda s: self._look_up_all(s, presence))
         assert records.environment is not None
         return Snapshot(
             seq=seq,
@@ -136,8 +137,8 @@ class Newsroom:
             triggers=records.triggers,
         )
 
-    def _look_up_all(self, session: Session, online: frozenset[NodeId]) -> _Records:
-        nodes = node_views(session, online)
+    def _look_up_all(self, session: Session, presence: Presence) -> _Records:
+        nodes = node_views(session, presence)
         jobs = {job.id: job for job in happenings.open_jobs(session, _OPEN_JOBS)}
         jobs.update((job.id, job) for job in happenings.jobs(session, limit=_NEWEST_JOBS))
         newest = sorted(jobs.values(), key=lambda job: (job.created_at, job.id), reverse=True)
@@ -150,12 +151,12 @@ class Newsroom:
             environment=_environment(session),
         )
 
-    def _look_up(self, session: Session, online: frozenset[NodeId], subjects: tuple[Subject, ...]) -> _Records:
+    def _look_up(self, session: Session, presence: Presence, subjects: tuple[Subject, ...]) -> _Records:
         wanted: dict[str, set[str]] = {}
         for subject in subjects:
             wanted.setdefault(subject.kind, set()).add(subject.id)
         return _Records(
-            nodes=node_views(session, online, wanted["node"]) if "node" in wanted else (),
+            nodes=node_views(session, presence, wanted["node"]) if "node" in wanted else (),
             jobs=_named(session, happenings.jobs_by_id(session, wanted.get("job", ())), NamedJob),
             triggers=tuple(_trigger(happenings.trigger(session, identity).record) for identity in wanted.get("trigger", ())),
             environment=_environment(session) if "environment" in wanted else None,

@@ -9,14 +9,16 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.core.ids import NodeId
+from holdfast.master.presence import Presence
 from holdfast.master.records import inventory
 from holdfast.master.records.inventory import Node
 from holdfast.model.jobs import Finding
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """`state`: online, offline, waiting (joined, to be authorised yet) or revoked. `fingerprint` is of its key, as `node join` printed it
-    there. `generation` is in force there, `wanted_generation` the newest made for it (0 = none)."""
+    """`state`: online, silent (connected, and answers nothing), offline, waiting (joined, to be authorised yet) or revoked. `last_seen`: of
+    one that is silent, when it last said something. `fingerprint` is of its key, as `node join` printed it there. `generation` is in force
+    there, `wanted_generation` the newest made for it (0 = none)."""
 
     id: NodeId
     name: str
@@ -31,10 +33,10 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def node_views(session: Session, online: Collection[NodeId], only: Collection[str] | None = None) -> tuple[NodeView, ...]:
+def node_views(session: Session, presence: Presence, only: Collection[str] | None = None) -> tuple[NodeView, ...]:
     """All that ever joined, revoked ones too, or those of `only` (ids), by name."""
     newest = inventory.newest_generations(session, only)
-    return tuple(_view(node, node.id in online, newest.get(node.id, 0)) for node in inventory.nodes(session, only))
+    return tuple(_view(node, presence, newest.get(node.id, 0)) for node in inventory.nodes(session, only))
 
 
 class RollCall:
@@ -43,33 +45,33 @@ class RollCall:
     def __init__(self) -> None:
         self._kept: dict[NodeId, tuple[Node, NodeView]] = {}
 
-    def views(self, session: Session, online: Collection[NodeId]) -> tuple[NodeView, ...]:
+    def views(self, session: Session, presence: Presence) -> tuple[NodeView, ...]:
         """As `node_views`."""
         newest = inventory.newest_generations(session)
         kept = {}
         for node in inventory.nodes(session):
             known = self._kept.get(node.id)
             wanted = newest.get(node.id, 0)
-            state = _state(node, node.id in online)
+            state = _state(node, presence)
             is_same = known is not None and (known[0] is node or known[0] == node)
             if known is not None and is_same and known[1].state == state and known[1].wanted_generation == wanted:
                 kept[node.id] = (node, known[1])
             else:
-                kept[node.id] = (node, _view(node, node.id in online, wanted))
+                kept[node.id] = (node, _view(node, presence, wanted))
         self._kept = kept
         return tuple(view for _, view in kept.values())
 
 
-def _state(node: Node, online: bool) -> str:
-    return node.state if node.state != inventory.JOINED else "online" if online else "offline"
+def _state(node: Node, presence: Presence) -> str:
+    return node.state if node.state != inventory.JOINED else presence.word(node.id)
 
 
-def _view(node: Node, online: bool, wanted: int) -> NodeView:
+def _view(node: Node, presence: Presence, wanted: int) -> NodeView:
     return NodeView(
         id=node.id,
         name=node.name,
         address=node.address,
-        state=_state(node, online),
+        state=_state(node, presence),
         fingerprint=node.key_id,
         last_seen=node.last_seen,
         generation=node.confirmed,

@@ -115,6 +115,7 @@ async def serve(
         api = _Server(_api_config(make_app(master), identity))
         serving = asyncio.create_task(api.serve(sockets=[listener]))
         background = [asyncio.create_task(_keep_fresh(identity, api.config)), asyncio.create_task(master.activation.follow_moves())]
+        background.append(asyncio.create_task(master.hub.watch()))
         _log.info("the Master is up", extra={"facts": {"hub_port": hub_port, "environment": base.environment.name}})
         if on_ready is not None:
             on_ready(Ports(api=listener.getsockname()[1], hub=hub_port))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from typing import Any, Protocol
 
 from holdfast.core.errors import HoldfastError, NotReachable, ProtocolError
 from holdfast.core.ids import JobId, NodeId
+from holdfast.core.signs_of_life import SignsOfLife
+from holdfast.model.audit import AskAnchors
 from holdfast.model.jobs import Progress
 from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import SignedRules
@@ -24,6 +27,11 @@ from holdfast.wire.hub_messages import (
     Unread,
 )
 from holdfast.wire.skew import check_known
+
+QUIET_LOOKS, PATIENCE_LOOKS = 3, 3
+"""Looks of `presence`: a node is silent 30 to 40 s after it last said something. One that is busy answers in far less."""
+_NOBODYS = 0
+"""The number of a question whose answer nobody waits for."""
 
 
 class NodeStream(Protocol):
@@ -53,6 +61,7 @@ class Session:
         self.progress: dict[JobId, Progress] = {}
         self.protocol = OLDEST_PROTOCOL
         self.reported_s = -math.inf
+        self.signs = SignsOfLife(QUIET_LOOKS, PATIENCE_LOOKS)
         self._stream = stream
         self._number = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}
@@ -63,6 +72,13 @@ class Session:
 
     async def receive(self) -> HubMessage | None:
         return await self._stream.receive()
+
+    async def prod(self) -> None:
+        """Ask for a sign of life, with a question that the node's agent answers by itself. Nobody waits for what it says."""
+        self.signs.asked()
+        # That the session ends is told to whoever listens to it.
+        with contextlib.suppress(HoldfastError):
+            await self.send(Asked(number=_NOBODYS, question=AskAnchors()))
 
     async def ask(self, question: Question, timeout_s: float) -> Answer:
         """Raises `NotReachable` when the node goes away or does not answer in time, `Refused` when it is too old for the question."""

@@ -78,8 +78,8 @@ class StatusBoard:
 
     async def nodes(self, sight: Sight) -> tuple[NodeView, ...]:
         """All that ever joined, revoked ones too."""
-        online = self._hub.online()
-        known = await self._base.database.run(lambda s: self._roll_call.views(s, online))
+        presence = self._hub.presence()
+        known = await self._base.database.run(lambda s: self._roll_call.views(s, presence))
         return known if sight.everything else tuple(node for node in known if sight.has_node(node.id))
 
     async def repositories(self, sight: Sight = SEES_ALL) -> tuple[tuple[RepositoryView, ...], tuple[Unreachable, ...]]:

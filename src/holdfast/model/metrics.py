@@ -91,7 +91,7 @@ OF_PROCESSES = (
     Metric(name="holdfast_process_cpu_seconds_total", text="CPU time of the process.", kind="counter"),
 )
 OF_MASTER = (
-    Metric(name="holdfast_node_up", text="1 = the node is connected to the Master.", labels=("node",)),
+    Metric(name="holdfast_node_up", text="1 = the node is connected to the Master and answers.", labels=("node",)),
     Metric(name="holdfast_node_last_seen_timestamp_seconds", text="When a node that is away was last connected.", labels=("node",)),
     Metric(name="holdfast_node_clock_offset_seconds", text="By how much its clock is ahead, at its hello.", labels=("node",)),
     Metric(name="holdfast_node_version_info", text="1, with the version of the node.", labels=("node", "version")),

@@ -351,6 +351,7 @@ class Agent:
         if self._rules.fallback is not None:
             found.append(Finding.of_error("rules-damaged", self._rules.fallback))
         found += [Finding.of_error("rules-refused", problem) for problem in self._refused]
+        found += [finding for worker in self._workers.values() for finding in worker.findings]
         found += [*self._followed.findings, *self._recalled.findings]
         found += [Finding.of_error("worker-problem", problem) for problems in self._worker_problems.values() for problem in problems]
         return tuple(found)

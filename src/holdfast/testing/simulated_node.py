@@ -58,6 +58,7 @@ class SimulatedNode:
     """`refuses` is what it says to rules; empty = it takes them. `leaves_on_push`: it goes away instead of answering.
     `taken` are the rules in force, in order; `asked` is everything asked. `anchors`: what it keeps of the audit log, as it says; `told`:
     what it was told of it. `epoch`: of the Master it follows, `in_force`: its rules as they were signed.
+    `stands_still`: connected, and nothing is answered until `wake`.
     `version`, `protocol` and `newest`: as in `Hello`; `spoken` is what the Master chose.
     """
 
@@ -80,6 +81,8 @@ class SimulatedNode:
     protocol: int = OLDEST_PROTOCOL
     newest: int = PROTOCOL
     spoken: int = 0
+    stands_still: bool = False
+    _unanswered: list[Asked] = field(default_factory=list)
     _stream: HubStream | None = None
     _session: asyncio.Task[None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +130,12 @@ class SimulatedNode:
     async def tell_progress(self, *progress: Progress) -> None:
         await self._connected().send(Progressed(progress=progress))
 
+    async def wake(self) -> None:
+        self.stands_still = False
+        unanswered, self._unanswered = self._unanswered, []
+        for asked in unanswered:
+            await self._connected().send(Answered(number=asked.number, answer=self._answer(asked.question)))
+
     async def until(self, condition: Callable[[], bool], timeout_s: float = 10) -> None:
         """Wait until something the Master sends makes this true."""
         async with asyncio.timeout(timeout_s):
@@ -167,7 +176,10 @@ class SimulatedNode:
                 await stream.send(Confirmed(generation=rules.generation, problems=problems))
             case Asked(number=number, question=question):
                 self.asked.append(question)
-                await stream.send(Answered(number=number, answer=self._answer(question)))
+                if self.stands_still:
+                    self._unanswered.append(message)
+                else:
+                    await stream.send(Answered(number=number, answer=self._answer(question)))
             case Received(number=number, audit=audit):
                 self.told.append(audit)
                 self.received = number

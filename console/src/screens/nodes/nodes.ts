@@ -14,7 +14,7 @@ export interface NodeFilter {
 /** Beyond this a clock puts points at wrong times. */
 const CLOCK_LIMIT_MS = 2_000;
 
-export const NODE_STATES = ["online", "offline", "waiting", "revoked"] as const;
+export const NODE_STATES = ["online", "silent", "offline", "waiting", "revoked"] as const;
 
 /** The tags that the document gives each node. */
 export function tagsOf(values: Values): ReadonlyMap<string, readonly string[]> {

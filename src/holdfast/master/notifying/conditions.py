@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.core.ids import NodeId
 from holdfast.master.deployment import Deployment
+from holdfast.master.presence import SILENT, SILENT_HINT
 from holdfast.master.roll_call import NodeView
 from holdfast.master.verdict import Standing, standing_of
 from holdfast.model.jobs import Event, Job, Severity
@@ -117,13 +118,19 @@ class _Node:
         )
 
 
+_AWAY = {
+    "offline": ("the node is not connected", "see whether the machine is up and `holdfast node run` works there"),
+    "silent": (SILENT, SILENT_HINT),
+}
+
+
 def _of_nodes(look: Look) -> Iterator[Notice]:
     for view in look.nodes:
         since = max(view.last_seen or look.up_since, look.up_since)
-        if view.state == "offline" and (look.now - since).total_seconds() >= AWAY_S:
-            hint = "see whether the machine is up and `holdfast node run` works there"
+        if view.state in _AWAY and (look.now - since).total_seconds() >= AWAY_S:
+            message, hint = _AWAY[view.state]
             away_since = view.last_seen or since
-            yield _Node(look, view.id, view.name).notice("node-away", view.name, "the node is not connected", hint=hint, since=away_since)
+            yield _Node(look, view.id, view.name).notice("node-away", view.name, message, hint=hint, since=away_since)
 
 
 def _of_node(look: Look, node_id: NodeId) -> Iterator[Notice]:

@@ -27,6 +27,7 @@ from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, 
 from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
 from holdfast.master.notifying.wording import Attachment, Message, message_of
 from holdfast.master.periodic import repeat
+from holdfast.master.presence import Presence
 from holdfast.master.records import happenings, notifications, report_schedules
 from holdfast.master.records.notifications import StoredRule, Waiting
 from holdfast.master.roll_call import node_views
@@ -84,11 +85,11 @@ class Notifications:
 
     async def now(self) -> NotificationsNow:
         """What stands, and what each rule makes of it. Asks the nodes; tells nobody."""
-        online = self._hub.online()
-        await self._looks.glance((await self._base.database.run(deployment)).rules.keys() & online)
+        presence = self._hub.presence()
+        await self._looks.glance((await self._base.database.run(deployment)).rules.keys() & presence.online)
 
         def read(session: Session) -> NotificationsNow:
-            look = self._look(session, online)
+            look = self._look(session, presence)
             told = notifications.told(session)
             notices = standing_notices(notifications.rules(session), told, conditions(look).values(), look.now)
             return NotificationsNow(notices=notices, unknown=tuple(sorted(look.unknown_nodes())))
@@ -174,11 +175,11 @@ class Notifications:
             return
         now_s = self._base.clock.monotonic_s()
         is_full = has_lines or self._looked_at_s is None or now_s - self._looked_at_s >= CONDITIONS_EVERY_S
-        online = self._hub.online()
+        presence = self._hub.presence()
         if is_full:
             self._looked_at_s = now_s
-            await self._looks.glance((await self._base.database.run(deployment)).rules.keys() & online)
-            await self._base.database.run(lambda s: self._tell(s, rules, online))
+            await self._looks.glance((await self._base.database.run(deployment)).rules.keys() & presence.online)
+            await self._base.database.run(lambda s: self._tell(s, rules, presence))
 
     async def _deliver_due(self) -> None:
         """Send what is due: to each channel one message of all that waits for it."""
@@ -196,7 +197,7 @@ class Notifications:
         if not any(each.rule.enabled for each in rules):
             notifications.set_cursor(session, happenings.last_event(session))
             return (), False
-        look = self._look(session, frozenset()) if happenings.last_event(session) > after else None
+        look = self._look(session, Presence()) if happenings.last_event(session) > after else None
         if look is None:
             return rules, False
         events = happenings.events_after(session, after, _EVENTS)
@@ -206,8 +207,8 @@ class Notifications:
         notifications.set_cursor(session, events[-1][0])
         return rules, False
 
-    def _tell(self, session: Session, rules: tuple[StoredRule, ...], online: frozenset[NodeId]) -> None:
-        look = self._look(session, online)
+    def _tell(self, session: Session, rules: tuple[StoredRule, ...], presence: Presence) -> None:
+        look = self._look(session, presence)
         events = happenings.events_after(session, notifications.cursor(session), _EVENTS)
         jobs = notifications.failed_jobs(session, look.now - JOBS_KEPT, _JOBS)
         seen = Seen(
@@ -223,7 +224,7 @@ class Notifications:
         if events:
             notifications.set_cursor(session, events[-1][0])
 
-    def _look(self, session: Session, online: frozenset[NodeId]) -> Look:
+    def _look(self, session: Session, presence: Presence) -> Look:
         rolled_out = deployment(session)
         known = ((node, self._looks.last_known(node)) for node in rolled_out.rules)
         told: dict[NodeId, NodeStatus] = {node: status for node, status in known if status is not None}
@@ -231,7 +232,7 @@ class Notifications:
             now=self._base.now(),
             up_since=self._up_since,
             rolled_out=rolled_out,
-            nodes=node_views(session, online),
+            nodes=node_views(session, presence),
             told=told,
             tags=self._tags_of(session),
         )

@@ -91,18 +91,18 @@ class Reports:
         )
 
     async def _coverage(self, since: datetime, until: datetime) -> _Made:
-        online = self._hub.online()
+        presence = self._hub.presence()
         rolled_out, document, active = await self._base.database.run(tables.environment)
         idle = [node for node in rolled_out.nodes.values() if not tables.captures(rolled_out, node.id)]
         in_force = {dataset.policy for rules in rolled_out.rules.values() for dataset in rules.datasets}
         policies = [(policy.name,) for policy in document.policies if policy.name not in in_force] if document is not None else []
         flows = [(flow.name,) for flow in document.flows if flow.name not in active] if document is not None else []
-        asked = [node for node in rolled_out.nodes.values() if node.id in online][:_MOST_NODES]
+        asked = [node for node in rolled_out.nodes.values() if node.id in presence.online][:_MOST_NODES]
         folders = [row for rows in await asyncio.gather(*(self._folders(rolled_out, node) for node in asked)) for row in rows]
         bare_folders = sum(row[2] == "no" for row in folders)
         summary = f"{len(idle)} nodes, {len(policies)} policies and {bare_folders} folders are in no flow that is active."
         note = f"The folders at the root of {len(asked)} connected nodes, without those of the system."
-        rows = [(node.name, "online" if node.id in online else "offline") for node in idle]
+        rows = [(node.name, presence.word(node.id)) for node in idle]
         return summary, (
             tables.table("Nodes that protect nothing of their own", ("Node", "State"), rows),
             tables.table("Policies in no active flow", ("Policy",), policies),

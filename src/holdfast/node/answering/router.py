@@ -92,7 +92,8 @@ _STORE_TIMEOUT_S = {
     AskPause: 30.0,
     AskRepositoryEnv: 30.0,
 }
-_STATUS_TIMEOUT_S = 5.0
+_STATUS_TIMEOUT_S = 4.0
+"""Shorter than the Master waits for this node: that one of its workers does not answer is to be said by the node."""
 _KEYS_TIMEOUT_S = 120.0
 _SEED_TIMEOUT_S = 30 * 86_400.0
 _SAMPLE_TIMEOUT_S = 15.0

@@ -16,11 +16,23 @@ from pathlib import Path
 from holdfast.core.clock import Clock
 from holdfast.core.errors import ErrorFacts, NotReachable, ProtocolError
 from holdfast.core.private_files import make_private_folder, open_to_append
+from holdfast.core.signs_of_life import SignsOfLife
+from holdfast.model.jobs import Finding, Severity
 from holdfast.model.questions import Answer, Question
 from holdfast.node.processes.start import Start, WorkerProcess, as_program
 from holdfast.node.records.job_book import Role
 from holdfast.node.workers.link import MAX_MESSAGE_BYTES, decode_from_worker, encode_frame
-from holdfast.node.workers.messages import AskWorker, Configure, FromWorker, Ready, StopWorker, ToWorker, WorkerAnswer
+from holdfast.node.workers.messages import (
+    AskForSign,
+    AskWorker,
+    Configure,
+    FromWorker,
+    Ready,
+    SignOfLife,
+    StopWorker,
+    ToWorker,
+    WorkerAnswer,
+)
 from holdfast.wire.framing import read_frame
 
 logger = logging.getLogger(__name__)
@@ -31,6 +43,9 @@ _READY_S = 10.0
 _STABLE_S = 60.0
 """A worker that lived this long begins the back-off anew."""
 _STOP_S, _TERMINATE_S = 3.0, 1.0
+LOOK_EVERY_S = 5.0
+_QUIET_LOOKS, _PATIENCE_LOOKS = 3, 6
+"""A worker is asked for a sign of life after 15 s without a word, and silent 30 s later: one that computes on all cores answers too."""
 
 
 class Worker:
@@ -59,6 +74,7 @@ class Worker:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._number = 0
         self._stopping = False
+        self._signs = SignsOfLife(_QUIET_LOOKS, _PATIENCE_LOOKS)
         self.greeted = asyncio.Event()
         """Set when the worker has said its first `Ready`."""
         self._settled = asyncio.Event()
@@ -66,6 +82,14 @@ class Worker:
     @property
     def ready(self) -> bool:
         return self._writer is not None and self._configure is not None and self._awaited_ready == 0 and not self._stopping
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """That it stands still, while it does."""
+        if not self._signs.is_silent:
+            return ()
+        hint = f"see whether the disks of this machine answer, and log/{self.role}.log; restart the node if it does not go on"
+        return (Finding(code="worker-silent", severity=Severity.ERROR, message=self._silence, hint=hint),)
 
     @property
     def pid(self) -> int:
@@ -92,8 +116,10 @@ class Worker:
         return self._write(message)
 
     async def ask(self, question: Question, timeout_s: float, *, needs_rules: bool = True) -> Answer:
-        """Raises `NotReachable` when the worker is not up, dies, or does not answer in time. Without `needs_rules` a node that has no
-        rules yet is asked too."""
+        """Raises `NotReachable` when the worker is not up, stands still, dies, or does not answer in time. Without `needs_rules` a node
+        that has no rules yet is asked too."""
+        if self._signs.is_silent:
+            raise NotReachable(self._silence, hint="`holdfast status` tells what to do about it")
         self._number += 1
         number = self._number
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -163,9 +189,11 @@ class Worker:
         self._awaited_ready = 1
         if self._configure is not None:
             self.configure(self._configure)
+        watching = asyncio.get_running_loop().create_task(self._watch())
         try:
             await self._listen(reader)
         finally:
+            watching.cancel()
             self._forget_link()
             with contextlib.suppress(ProcessLookupError):
                 if process.returncode is None and not self._stopping:
@@ -179,7 +207,30 @@ class Worker:
         except ProtocolError as error:
             logger.error("a worker speaks another language", extra={"facts": {"worker": self.role, "error": error.message}})
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._look()
+
+    def _look(self) -> None:
+        """Only at one that is ready: what the rules ask for is opened before it hears anything else, which takes its time."""
+        if not self.ready:
+            self._signs.heard()
+        elif self._signs.look():
+            logger.error(self._silence, extra={"facts": {"worker": self.role}})
+        elif self._signs.wants_asking:
+            self._write(AskForSign())
+            self._signs.asked()
+
+    @property
+    def _silence(self) -> str:
+        return f"the {self.role} worker of this node stands still: it has not said anything for {LOOK_EVERY_S * self._signs.quiet:.0f} s"
+
     def _take(self, message: FromWorker) -> None:
+        if self._signs.heard():
+            logger.info("a worker goes on", extra={"facts": {"worker": self.role}})
+        if isinstance(message, SignOfLife):
+            return
         if isinstance(message, WorkerAnswer):
             waiting = self._answers.get(message.number)
             if waiting is not None and not waiting.done():
@@ -202,6 +253,7 @@ class Worker:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        self._signs.heard()
         self.greeted.clear()
         self._settled.clear()
         for waiting in self._answers.values():

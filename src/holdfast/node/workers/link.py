@@ -14,7 +14,7 @@ import msgspec
 
 from holdfast.core.errors import ProtocolError
 from holdfast.model.decoding import UNREADABLE
-from holdfast.node.workers.messages import FromWorker, ToWorker
+from holdfast.node.workers.messages import AskForSign, FromWorker, SignOfLife, ToWorker
 from holdfast.wire.framing import frame, receive_frame
 
 T = TypeVar("T")
@@ -74,7 +74,12 @@ class WorkerLink:
                 self._gone = True
 
     def receive(self) -> ToWorker | None:
-        """The next order; None when the agent closed its end or died."""
+        """The next order; None when the agent closed its end or died. The agent's question for a sign of life is answered here."""
+        while isinstance(message := self._received(), AskForSign):
+            self.send(SignOfLife())
+        return message
+
+    def _received(self) -> ToWorker | None:
         try:
             body = receive_frame(self._end, MAX_MESSAGE_BYTES)
         except OSError:

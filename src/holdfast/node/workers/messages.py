@@ -107,6 +107,10 @@ class MasterTime(_Message, frozen=True, kw_only=True):
     boottime_ns: int
 
 
+class AskForSign(_Message, frozen=True, kw_only=True):
+    """Say something, to show that the worker still hears what it is told."""
+
+
 class StopWorker(_Message, frozen=True, kw_only=True):
     """Finish what is committed, drop the rest, exit."""
 
@@ -120,6 +124,10 @@ class Ready(_Message, frozen=True, kw_only=True):
     data_port: int = 0
     problems: tuple[ErrorFacts, ...] = ()
     asked: bool = True
+
+
+class SignOfLife(_Message, frozen=True, kw_only=True):
+    """What `AskForSign` asks for."""
 
 
 class TimeDoubted(_Message, frozen=True, kw_only=True):
@@ -197,6 +205,19 @@ ToWorker = (
     | PauseJob
     | AskWorker
     | MasterTime
+    | AskForSign
     | StopWorker
 )
-FromWorker = Ready | TimeDoubted | JobNews | ProgressNews | EventNews | PointsMade | Acknowledged | FollowNews | RecallNews | WorkerAnswer
+FromWorker = (
+    Ready
+    | SignOfLife
+    | TimeDoubted
+    | JobNews
+    | ProgressNews
+    | EventNews
+    | PointsMade
+    | Acknowledged
+    | FollowNews
+    | RecallNews
+    | WorkerAnswer
+)
