@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,23 @@ def processes(world: World, name: str) -> set[int]:
     return {pid, *descendants(pid)}
 
 
+def _says_what_it_is_a_part_of(office: World, points: list[dict[str, Any]]) -> None:
+    """The vault's own machine without the Master, of what it has not got as of what it has."""
+    office.kill("master")
+    (first, second), part = [point["id"] for point in points], f"{office.folder}/data/contracts"
+    said = f"only what lies below {part} comes here"
+    for asked in (("ls", first), ("ls", first, f"{office.folder}/data"), ("diff", first, second)):
+        told = office.run(*asked, home="deep", expect=3)
+        assert said in told.stderr
+        assert "[only-a-part]" in told.stderr
+    (finding,) = office.json("diff", first, second, home="deep", expect=3)["partly"]
+    assert finding["code"] == "only-a-part"
+    assert said not in office.run("ls", first, part, home="deep").stderr
+    assert said not in office.run("diff", first, second, part, home="deep").stderr
+    told = office.run("download", first, part, "--output", str(office.folder / "saved"), home="deep")
+    assert said in told.stderr
+
+
 def test_a_vault_is_filled_and_cannot_be_emptied_from_outside(office: World) -> None:
     assert listening(processes(office, "store"))
     office.set_limits("deep", 'vault = "90d"\n')
@@ -87,3 +105,4 @@ def test_a_vault_is_filled_and_cannot_be_emptied_from_outside(office: World) -> 
         assert word in told.stderr + told.stdout, (refused, told.stdout, told.stderr)
     assert office.points("sealed") == there
     assert "no errors were found" in office.restic("sealed", "deep", "check", "--no-lock", "--read-data")
+    _says_what_it_is_a_part_of(office, there)

@@ -6,6 +6,7 @@ from enum import Enum
 
 import msgspec
 
+from holdfast.model.jobs import Finding
 from holdfast.model.points import Listing, LostListing, Point
 
 
@@ -76,7 +77,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Differences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """`a` and `b`: what was compared; go on with their ids. `totals`: of all below the path, not of these rows; null = too many to count:
-    then nothing is shown as moved. `lost`: folders whose listing is damaged at one of the two, so that nothing below them was compared."""
+    then nothing is shown as moved. `lost`: folders whose listing is damaged at one of the two, so that nothing below them was compared.
+    `partly`: as of `Listings`, of either."""
 
     rows: tuple[Difference, ...]
     a: Point
@@ -84,3 +86,4 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     more: bool = False
     totals: Totals | None = None
     lost: tuple[LostListing, ...] = ()
+    partly: tuple[Finding, ...] = ()

@@ -260,15 +260,15 @@ class Explanations(_Message, frozen=True, kw_only=True):
 
 
 class Listings(_Message, frozen=True, kw_only=True):
-    """`more` = the limit cut the answer; of a listing, go on with `after` set to the last path. `point`: what was listed. `lost`: folders
-    on the way whose own listing is damaged, so that nothing below them is among the rows; of very many the first. `gaps`: of a listing at
-    a time, spans that hold it in which protection was not what the rules promise."""
+    """`more`: the limit cut it, go on with `after` = the last path. `point`: what was listed. `lost`: folders on the way whose listing is
+    damaged, nothing below is told; the first ones. `gaps`, of a time: when not all was protected. `partly`: part, by the owner's rules."""
 
     rows: tuple[Listing, ...]
     more: bool = False
     point: Point | None = None
     lost: tuple[LostListing, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    partly: tuple[Finding, ...] = ()
 
 
 def listed_age(answer: Listings) -> tuple[datetime, int, str]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from holdfast.cli import exit_codes
-from holdfast.cli.commands.look import LimitOption, exit_for_unreachable, raw_path
+from holdfast.cli.commands.look import LimitOption, exit_for_unreachable, raw_path, say_what_is_partly
 from holdfast.cli.datasets import naming
 from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
@@ -44,7 +44,8 @@ def diff(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What was added, removed, changed and moved from A to B. Exit 3 when a folder is damaged, or not all could be asked."""
+    """What was added, removed, changed and moved from A to B. Exit 3 when a folder is damaged, not all could be asked, or only a
+    part is here."""
     if path and not path.startswith("/"):
         raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast ls POINT` shows where they begin")
     place, sides = resolve_home(home), [_named(each, dataset) for each in (a, b)]
@@ -74,8 +75,9 @@ def diff(
     if ended is not None:
         # What was found before is shown all the same.
         raise ended
+    is_part = say_what_is_partly(first.get("partly") or ())
     exit_for_unreachable(first)
-    if lost:
+    if lost or is_part:
         raise typer.Exit(exit_codes.WARNINGS)
 
 

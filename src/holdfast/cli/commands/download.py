@@ -13,7 +13,7 @@ import typer
 
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import RepositoryOption
-from holdfast.cli.commands.mount import What, point_here
+from holdfast.cli.commands.mount import What, point_here, say_partly
 from holdfast.cli.datasets import naming
 from holdfast.cli.home import has_session, load_session, resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
@@ -108,6 +108,7 @@ def _from_here(home: Path, body: dict[str, Any], path: bytes, output: str) -> di
         if has_session(home):
             return None
         raise
+    say_partly(owner, [found])
     with closing(owner.open(found)) as reader:
         given = open_download(reader, path, body["format"])
         with _Target(output, given.name) as target:

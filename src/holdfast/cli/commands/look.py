@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -184,7 +185,8 @@ def ls(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a folder at a point, or a dataset's folder at a time. Exit 3 when a folder below it is damaged, or not all could be asked."""
+    """List a folder at a point, or a dataset's folder at a time. Exit 3 when a folder below it is damaged, not all could be asked, or the
+    repository has a part of it."""
     if dataset:
         if path:
             raise UsageError("name either a point or a dataset", hint="holdfast ls --dataset files1/documents --at '2h ago' /srv/documents")
@@ -218,8 +220,9 @@ def ls(
     print_rows(rows, as_json, with_times=False)
     for folder_lost, reason in lost.items():
         note(one_line(f"{folder_lost}: what is in this folder cannot be listed: {reason} [folder-lost]"))
+    is_part = say_what_is_partly(first.get("partly") or ())
     exit_for_unreachable(first)
-    if lost:
+    if lost or is_part:
         raise typer.Exit(exit_codes.WARNINGS)
 
 
@@ -368,6 +371,14 @@ def _print_job(record: dict[str, Any]) -> None:
     print_bottlenecks((f"{task['name']} on {task['receiver']}", task) for task in record.get("tasks") or ())
     if not record.get("tasks"):
         print_job_problems(record)
+
+
+def say_what_is_partly(findings: Iterable[dict[str, Any]]) -> bool:
+    """Of what an owner has a part of by its own rules. Whether it is known to be one."""
+    told = list(findings)
+    for each in told:
+        note(one_line(f"{each['message']}; {each['hint']} [{each['code']}]"))
+    return any(each["severity"] == "warning" for each in told)
 
 
 def exit_for_unreachable(answer: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli.client import ApiClient
-from holdfast.cli.commands.look import RepositoryOption
+from holdfast.cli.commands.look import RepositoryOption, say_what_is_partly
 from holdfast.cli.commands.recover import say_what_lacks
 from holdfast.cli.datasets import naming
 from holdfast.cli.home import has_session, load_session, resolve_home
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from holdfast.operations.mount.shelf import View
 
 _READY_S = 60.0
+_MOUNTED = "mounted on"
 _MASTER_S = 10.0
 
 
@@ -114,11 +115,13 @@ def _view_here(home: Path, what: What) -> View:
     if what.point or what.at:
         chosen = point_here(owner, what)
         _say_what(chosen)
+        say_partly(owner, [chosen])
         return OnePoint(owner, chosen, clock)
     points = owner.points()
     if not points:
         named = f"dataset {what.dataset!r}" if what.dataset else f"repository {what.repository!r}"
         raise UnknownName(f"there is no point of {named} on this machine", hint=_ELSEWHERE)
+    say_partly(owner, {(each.repository, each.dataset_id): each for each in points}.values())
     return ManyPoints(owner, clock, points[0].dataset_id if what.dataset else None)
 
 
@@ -176,6 +179,14 @@ class _Master:
         return ApiClient(load_session(self._home), timeout_s=_MASTER_S)
 
 
+def say_partly(owner: PointsHere, points: Iterable[Point]) -> None:
+    """Which of these are, or may be, a part of what was captured."""
+    from holdfast.cli.reach import plain
+
+    found = dict.fromkeys(finding for point in points for finding in owner.partly(point))
+    say_what_is_partly(plain(each) for each in found)
+
+
 def _say_what(point: Point) -> None:
     note(f"{point.dataset} as captured {local_time(point.time.isoformat())}, in repository {point.repository}")
 
@@ -188,9 +199,10 @@ _ELSEWHERE = "`holdfast points` lists them; `holdfast login` on this machine, an
 
 
 def point_here(owner: PointsHere, what: What) -> Point:
-    """The one that is meant; of copies in several repositories any. Raises `UnknownName`."""
+    """The one that is meant; of copies in several repositories one that is not a part of another. Raises `UnknownName`."""
     from holdfast.core.ids import DatasetId
     from holdfast.model.moments import dataset_of_versions, is_address, parse_address
+    from holdfast.model.points import whole_copies
 
     if what.at:
         return owner.at(DatasetId(what.dataset), _time(what.at))
@@ -202,7 +214,7 @@ def point_here(owner: PointsHere, what: What) -> Point:
         raise UnknownName(f"there is no point {what.point!r} on this machine", hint=_ELSEWHERE)
     if len({each.id for each in found}) > 1:
         raise UnknownName(f"several points begin with {what.point!r}", hint="write more of the id")
-    return found[0]
+    return whole_copies(found, lambda each: each)[0]
 
 
 def _serve(folder: Path, view: View, allow_other: bool, kept_bytes: int) -> None:
@@ -215,7 +227,7 @@ def _serve(folder: Path, view: View, allow_other: bool, kept_bytes: int) -> None
     prepare(raw, KIND)
 
     def on_ready() -> None:
-        note(f"mounted on {folder}; Ctrl-C or `holdfast unmount {folder}` ends it")
+        note(f"{_MOUNTED} {folder}; Ctrl-C or `holdfast unmount {folder}` ends it")
 
     serve(view, raw, Manner(allow_other=allow_other, kept_bytes=kept_bytes, on_ready=on_ready))
 
@@ -228,6 +240,11 @@ def _detach(home: Path, folder: Path, arguments: list[str]) -> None:
     prepare(raw, KIND)
     log = home / "log" / f"mount-{hashlib.sha256(raw).hexdigest()[:12]}.log"
     child = Child("mount", ["mount", "--home", str(home), *arguments, str(folder)], log)
+    before = log.stat().st_size if log.exists() else 0
     child.start()
     wait_until(lambda: kind_at(raw) == KIND, f"{folder} was mounted", [child], _READY_S)
-    say(f"mounted on {folder}; `holdfast unmount {folder}` ends it")
+    for line in log.read_bytes()[before:].decode(errors="replace").splitlines():
+        # What is mounted, and whether it is all of it; that it is there, is said below.
+        if not line.startswith(_MOUNTED):
+            note(line)
+    say(f"{_MOUNTED} {folder}; `holdfast unmount {folder}` ends it")

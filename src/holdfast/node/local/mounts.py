@@ -10,9 +10,10 @@ from pathlib import Path
 from holdfast.core.errors import NotReachable, ProtocolError, error_from
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.reading import RemoteReader
+from holdfast.model.jobs import Finding
 from holdfast.model.moments import AskMoment
 from holdfast.model.points import Point, newest_of
-from holdfast.model.questions import Answer, AskPoints, AskStatus, Failed, NodeStatus, Points, Question
+from holdfast.model.questions import Answer, AskListing, AskPoints, AskStatus, Failed, Listings, NodeStatus, Points, Question
 from holdfast.model.reading import PointReader
 from holdfast.node.config import load_config
 from holdfast.node.local.client import ask
@@ -39,6 +40,11 @@ class PointsHere:
         """None = the newest."""
         found = _points_of(self._ask(AskMoment(dataset=dataset, at=time, repository=self.repository)))
         return newest_of(found) if time is None else max(found, key=lambda point: (point.time, point.seq))
+
+    def partly(self, point: Point) -> Sequence[Finding]:
+        """What is to be said of a point whose repository has, or may have, a part of it."""
+        answer = self._ask(AskListing(point=point.id, repository=point.repository, limit=1))
+        return answer.partly if isinstance(answer, Listings) else ()
 
     def open(self, point: Point) -> PointReader:
         channel = dial_local(data_socket(self.home), "Read", load_config(self.home).node)

@@ -12,8 +12,7 @@ from holdfast.model.subsets import holds_all
 
 
 def how_much_is_here(rules: Rules, repository: RepositoryId, point: Point, paths: Sequence[bytes]) -> Finding | None:
-    """What a restore without the Master, which would know who has the whole, has to say; None = all of `paths` (none = of the point) is
-    here."""
+    """What is to be said without the Master, which would know who has the whole; None = all of `paths` (none = of the point) is here."""
     wanted = paths_of_point(paths)
     if not point.dataset_id or (wanted and holds_all(point.paths, wanted)):
         return None
@@ -23,7 +22,7 @@ def how_much_is_here(rules: Rules, repository: RepositoryId, point: Point, paths
         if receive.dataset == point.dataset_id
         and any(isinstance(action, StoreAction) and action.repository == repository for action in receive.actions)
     ]
-    has = f"{point.repository} has {', '.join(point.paths) or 'this copy'} of this point of {point.dataset}"
+    has = f"{point.repository} has {', '.join(point.paths) or 'a copy'} of {point.dataset}"
     if not here:
         message = f"{has}; no rule of this machine says whether that is all of it"
         hint = "another repository may have more of it; the Master would know"

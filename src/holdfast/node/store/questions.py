@@ -13,6 +13,7 @@ from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.archive_questions import AskArchive, AskArchiveHold
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.gaps import Gap
+from holdfast.model.jobs import Finding
 from holdfast.model.keys import KeyQuestion
 from holdfast.model.mirrors import AskMirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address, is_lineage_address, parse_address
@@ -42,6 +43,7 @@ from holdfast.node.owned.room_book import room_findings
 from holdfast.node.store.adoption import adopt
 from holdfast.node.store.archive import change_hold, told_archive
 from holdfast.node.store.copies import mirror_states
+from holdfast.node.store.parts_here import how_much_is_here
 from holdfast.node.store.points import change, explain
 from holdfast.node.watches.anomalies import anomaly_findings, judge_anomaly
 from holdfast.node.watches.doubted_time import alarm_findings, time_findings
@@ -102,11 +104,11 @@ def _answer(question: Question, repositories: Repositories, rules: Rules | None)
         case AskMoments():
             return _moments(question, repositories)
         case AskListing() if not question.point or (is_address(question.point) and not is_lineage_address(question.point)):
-            return _listing_at(question, repositories)
+            return _listing_at(question, repositories, rules)
         case AskListing():
-            return find_point(repositories, question.point, question.repository)[0].listing(question)
+            return _listing(question, find_point(repositories, question.point, question.repository)[0], rules)
         case AskDiff():
-            return _differences(question, repositories)
+            return _differences(question, repositories, rules)
         case AskFind():
             return _merged([repository.find(question) for repository in _chosen(repositories, question.repository)], question.limit)
         case AskHistory():
@@ -154,9 +156,20 @@ def _status(repositories: Repositories, rules: Rules | None, drills: DrillBook) 
     )
 
 
-def _differences(question: AskDiff, repositories: Repositories) -> Differences:
+def _differences(question: AskDiff, repositories: Repositories, rules: Rules | None) -> Differences:
     (before, a), (after, b) = find_point(repositories, question.a), find_point(repositories, question.b)
-    return before.differences(a, after, b, question)
+    partly = (*_partly(rules, before, a, question.path), *_partly(rules, after, b, question.path))
+    return msgspec.structs.replace(before.differences(a, after, b, question), partly=tuple(dict.fromkeys(partly)))
+
+
+def _listing(question: AskListing, repository: Repository, rules: Rules | None) -> Listings:
+    found = repository.listing(question)
+    return found if found.point is None else msgspec.structs.replace(found, partly=_partly(rules, repository, found.point, question.path))
+
+
+def _partly(rules: Rules | None, repository: Repository, point: Point, path: bytes) -> tuple[Finding, ...]:
+    found = None if rules is None else how_much_is_here(rules, repository.id, point, (path,) if path else ())
+    return () if found is None else (found,)
 
 
 def _pause(question: AskPause, repository: Repository) -> PauseTold:
@@ -211,13 +224,13 @@ def _moments(question: AskMoments, repositories: Repositories) -> Moments:
     return Moments(moments=tuple(newest[: question.limit]), gaps=told, more=cut, oldest_at=min(oldest, default=None))
 
 
-def _listing_at(question: AskListing, repositories: Repositories) -> Listings:
+def _listing_at(question: AskListing, repositories: Repositories, rules: Rules | None) -> Listings:
     """From the repository that has the newest point at the time; copies of one point are equal. Raises `UnknownName` when none has one."""
     answers: list[Listings] = []
     missing: UnknownName | None = None
     for repository in _chosen(repositories, question.repository):
         try:
-            answers.append(repository.listing(question))
+            answers.append(_listing(question, repository, rules))
         except UnknownName as error:
             missing = missing or error
     if not answers:
