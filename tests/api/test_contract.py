@@ -247,6 +247,12 @@ async def _foresee(running: Running) -> None:
     await running.get("/schedules")
 
 
+async def _pause(running: Running) -> None:
+    await running.post("/repositories/main/pause", {"duration": "2h"})
+    await running.get("/repositories/main/pause")
+    await running.post("/repositories/main/resume")
+
+
 async def _do_everything(running: Running, node: Any) -> str:
     await running.post("/login", {"user": "admin", "password": running.made.admin_password})
     await running.post("/tokens", {"name": "x"})
@@ -288,8 +294,7 @@ async def _do_everything(running: Running, node: Any) -> str:
         await running.post(f"/archive/{change}", {"dataset": "files1/documents", "name": "case 7"})
     await running.post("/anomalies/ffff/judge", {"confirmed": False})
     await running.post("/repositories/main/rebuild")
-    await running.post("/repositories/main/pause", {"duration": "2h"})
-    await running.post("/repositories/main/resume")
+    await _pause(running)
     named = {"points": ["a" * 8]}
     await running.post("/points/tag", {**named, "add": ["x"]})
     await running.post("/points/lock", {**named, "duration": "30d"})

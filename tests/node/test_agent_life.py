@@ -413,6 +413,7 @@ def test_a_vault_lets_the_master_take_nothing_away(tmp_path: Path, authority: Au
             assert isinstance(answer, Failed), question
             assert answer.error.code == "outside-limits", question
         assert isinstance(await master.ask(AskStatus()), NodeStatus)
+        assert not isinstance(await master.ask(AskPause(repository="main", look=True)), Failed), "looking takes nothing away"
 
     with_master(tmp_path / "home", authority, store_rules(), act)
 

@@ -1893,11 +1893,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Look At Pause
+         * @description Whether it is paused, until when, and how many are still at work in it.
+         */
+        get: operations["look_at_pause"];
         put?: never;
         /**
          * Pause Repository
-         * @description From now on nobody begins work in it; it is free for others when `pause.sessions` is 0. Asked again, it says how it stands.
+         * @description From now on nobody begins work in it; it is free for others when `pause.sessions` is 0.
          */
         post: operations["pause_repository"];
         delete?: never;
@@ -11253,6 +11257,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TriggerStarted"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    look_at_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                repository: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedRepository"];
                 };
             };
             /** @description What is wrong, and what to do. */

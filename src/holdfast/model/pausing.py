@@ -22,11 +22,12 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class AskPause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """Pause a repository (name or id), or resume it. One that is paused already stays as it is, unless `for_s` (seconds from now) says
-    until when. `by`: who asks; the Master says it, a machine's own user needs not."""
+    until when. `look`: only say how it stands. `by`: who asks; the Master says it, a machine's own user needs not."""
 
     repository: str
     paused: bool = True
     for_s: float | None = None
+    look: bool = False
     by: str = ""
 
 

@@ -241,11 +241,19 @@ async def scrub(repository: str, body: Scrub, master: MasterOf) -> Response:
     return reply(TriggerStarted(trigger=await master.history.maintain(repository, maintenance.Scrub(ratio=body.ratio))))
 
 
+@router.get("/repositories/{repository}/pause")
+@answers(PausedRepository)
+@does(Activity.REPOSITORIES_CARE, on="repository")
+async def look_at_pause(repository: str, master: MasterOf) -> Response:
+    """Whether it is paused, until when, and how many are still at work in it."""
+    return reply(await master.history.pause(AskPause(repository=repository, look=True)))
+
+
 @router.post("/repositories/{repository}/pause")
 @answers(PausedRepository)
 @does(Activity.REPOSITORIES_CARE, on="repository")
 async def pause_repository(repository: str, body: WantedPause, master: MasterOf, user: User) -> Response:
-    """From now on nobody begins work in it; it is free for others when `pause.sessions` is 0. Asked again, it says how it stands."""
+    """From now on nobody begins work in it; it is free for others when `pause.sessions` is 0."""
     for_s = parse_duration_s(body.duration) if body.duration else None
     return reply(await master.history.pause(AskPause(repository=repository, for_s=for_s, by=user)))
 

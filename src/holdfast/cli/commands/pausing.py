@@ -14,7 +14,9 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import ProgressLine, local_time, note, print_json, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.core.errors import Conflict
 from holdfast.core.units import parse_duration_s
+from holdfast.model.pausing import AskPause
 
 _LOOK_S = 0.5
 
@@ -34,12 +36,14 @@ def pause(
     """Let nobody begin work in it, so that `restic prune` finds it free. Runs wait, and are caught up with after `resume`."""
     for_s = parse_duration_s(duration) if duration else None
     place = resolve_home(home)
-    told, line = _ask(place, name, "pause", {"duration": duration}, for_s), ProgressLine()
+    told, line = _ask(place, AskPause(repository=name, for_s=for_s), {"duration": duration}), ProgressLine()
     try:
-        while wait and told["pause"] and (sessions := told["pause"].get("sessions", 0)):
+        while wait and (sessions := told["pause"].get("sessions", 0)):
             line.show(f"{name} is paused; waiting for {_at_work(sessions)} to end ...")
             time.sleep(_LOOK_S)
-            told = {**_ask(place, name, "pause", {}, None), "changed": told["changed"]}
+            told = {**_ask(place, AskPause(repository=name, look=True)), "changed": told["changed"]}
+            if told["pause"] is None:
+                raise _over(name, sessions)
     finally:
         line.clear()
     if as_json:
@@ -54,25 +58,31 @@ def pause(
 
 def resume(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """End a pause. What waited is tried again by itself, within five minutes."""
-    told = _ask(resolve_home(home), name, "resume", {}, None)
+    told = _ask(resolve_home(home), AskPause(repository=name, paused=False))
     if as_json:
         print_json(told)
     else:
         say(f"{name} {'works again' if told['changed'] else 'was not paused'}")
 
 
-def _ask(home: Path, name: str, verb: str, body: dict[str, Any], for_s: float | None) -> dict[str, Any]:
+def _ask(home: Path, question: AskPause, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    verb = "pause" if question.paused else "resume"
+
     def by_master(client: ApiClient) -> dict[str, Any]:
-        answer: dict[str, Any] = client.post(path_of("repositories", name, verb), body)
+        path = path_of("repositories", question.repository, verb)
+        answer: dict[str, Any] = client.get(path) if question.look else client.post(path, body or {})
         return answer
 
     def by_agent(place: Path) -> dict[str, Any]:
-        from holdfast.model.pausing import AskPause
-
-        answer = plain(ask_agent(place, AskPause(repository=name, paused=verb == "pause", for_s=for_s)))
-        return {"pause": None, "changed": False, **answer}
+        return {"pause": None, "changed": False, **plain(ask_agent(place, question))}
 
     return through_master_or_agent(home, by_master, by_agent)
+
+
+def _over(name: str, sessions: int) -> Conflict:
+    """It ended by itself, or somebody else has resumed it: who waits for it must not begin another one, of which nobody knows."""
+    hint = f"pause it for longer; `holdfast repository stats {name}` shows who is at work"
+    return Conflict(f"the pause of {name} has ended, and {_at_work(sessions)} had not", hint=hint)
 
 
 def _at_work(sessions: int) -> str:

@@ -33,8 +33,8 @@ def is_taking_away(question: Question) -> bool:
             return not isinstance(change, Tag | Lock)
         case AskMaintenance(dry_run=False, task=task):
             return not isinstance(task, Check | Scrub | Drill | Rebuild)
-        case AskPause(paused=paused):
-            return paused
+        case AskPause(paused=paused, look=look):
+            return paused and not look
         case AskJudgeAnomaly(confirmed=confirmed):
             return not confirmed
         case _:

@@ -173,6 +173,8 @@ def _partly(rules: Rules | None, repository: Repository, point: Point, path: byt
 
 
 def _pause(question: AskPause, repository: Repository) -> PauseTold:
+    if question.look:
+        return PauseTold(repository=repository.name, pause=repository.paused)
     changed = repository.pause(question.for_s, question.by) if question.paused else repository.resume()
     return PauseTold(repository=repository.name, pause=repository.paused, changed=changed)
 
