@@ -128,6 +128,16 @@ def test_limits_bound_what_is_read_mirrored_and_restored(scene: Office, tmp_path
     assert error_code(scene.run()) == "outside-limits"
 
 
+def test_what_broken_limits_keep_from_being_done_has_the_code_by_which_the_status_names_them(scene: Office, tmp_path: Path) -> None:
+    assert_good(scene.run())
+    (point,) = scene.vault.points(scene.main)
+    for machine in (scene.files1, scene.dr):
+        limits(machine, "read = [")
+    assert error_code(scene.run()) == "limits-refused"
+    order = order_for(scene.dr, scene.vault, scene.main, point)
+    assert error_code(scene.dr.restore_by_order(order, tmp_path / "back")) == "limits-refused"
+
+
 def test_hooks_run_around_the_capture_and_a_failing_one_stops_it(scene: Office, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir(mode=0o755)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from holdfast.core.entropy import SystemEntropy
-from holdfast.core.errors import Conflict, HoldfastError, OutsideLimits, UnknownName, UsageError
+from holdfast.core.errors import Conflict, HoldfastError, LimitsRefused, OutsideLimits, UnknownName
 from holdfast.core.ids import RepositoryId
 from holdfast.model.adoption import AskAdopt
 from holdfast.model.rules import MirrorAction, Receive, RepositoryRule, Rules
@@ -173,5 +173,5 @@ def test_one_repository_is_not_opened_twice(vault: Vault, changes: dict[str, str
 
 def test_places_that_cannot_be_read_stop_everything(vault: Vault) -> None:
     (vault.home / "repositories" / "main" / "places.json").write_text("[3")
-    with pytest.raises(UsageError, match=r"places\.json"):
+    with pytest.raises(LimitsRefused, match=r"places\.json"):
         load_limits(vault.home)

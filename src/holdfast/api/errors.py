@@ -20,6 +20,7 @@ STATUS = {
     "not-authenticated": 401,
     "not-granted": 403,
     "outside-limits": 403,
+    "limits-refused": 403,
     "join-refused": 403,
     "not-authorised": 403,
     "approval-wanted": 202,

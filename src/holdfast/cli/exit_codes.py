@@ -23,6 +23,7 @@ _BY_CODE = {
     "not-authenticated": REFUSED,
     "not-granted": REFUSED,
     "outside-limits": REFUSED,
+    "limits-refused": REFUSED,
     "join-refused": REFUSED,
     "not-authorised": REFUSED,
     "stale-rules": REFUSED,

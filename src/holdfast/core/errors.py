@@ -8,6 +8,7 @@
     │   ├── NotAuthenticated    no login, wrong password, expired token
     │   ├── NotGranted          no grant in the receiver's rules
     │   ├── OutsideLimits       the machine's own limits.toml says no
+    │   ├── LimitsRefused       what the machine's limits are cannot be known: the file is broken, or others may write it
     │   ├── JoinRefused         token used, expired or unknown; wrong CA
     │   ├── NotAuthorised       joined, and nobody has let it in yet; it tries again by itself
     │   ├── ApprovalWanted      it waits for a second person; nothing is done yet
@@ -103,6 +104,10 @@ class NotGranted(Refused):
 
 class OutsideLimits(Refused):
     code = "outside-limits"
+
+
+class LimitsRefused(Refused):
+    code = "limits-refused"
 
 
 class JoinRefused(Refused):

@@ -347,7 +347,7 @@ class Agent:
         try:
             found += self._limits().findings
         except HoldfastError as error:
-            found.append(Finding.of_error("limits-refused", error.facts()))
+            found.append(Finding.of_error(error.code, error.facts()))
         if self._rules.fallback is not None:
             found.append(Finding.of_error("rules-damaged", self._rules.fallback))
         found += [Finding.of_error("rules-refused", problem) for problem in self._refused]

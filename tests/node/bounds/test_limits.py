@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from holdfast.core.errors import OutsideLimits, UsageError
+from holdfast.core.errors import LimitsRefused, OutsideLimits
 from holdfast.model.document import Hooks
 from holdfast.model.rules import MirrorAction, Receive, RepositoryRule, TrialDuty
 from holdfast.node.bounds.limits import Limits, check_rules, load_limits
@@ -99,21 +99,21 @@ def test_a_place_is_clear_where_nothing_can_come_that_is_refused(tmp_path: Path)
 @pytest.mark.parametrize("mode", [0o664, 0o646])
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
     write(tmp_path, 'read = ["/"]', mode)
-    with pytest.raises(OutsideLimits, match="written by others"):
+    with pytest.raises(LimitsRefused, match="written by others"):
         load_limits(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to give files away")
 def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
     os.chown(write(tmp_path, 'read = ["/"]'), 12345, 12345)
-    with pytest.raises(OutsideLimits):
+    with pytest.raises(LimitsRefused):
         load_limits(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["raed = []", "read = '/srv'", 'read = ["srv"]', "hooks = 3", "hooks = 'x'", "read = [", "read = [1]"])
 def test_what_is_not_understood_is_an_error(tmp_path: Path, text: str) -> None:
     write(tmp_path, text)
-    with pytest.raises(UsageError):
+    with pytest.raises(LimitsRefused):
         load_limits(tmp_path)
 
 

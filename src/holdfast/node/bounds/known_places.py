@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.core.errors import UsageError
+from holdfast.core.errors import LimitsRefused
 from holdfast.core.private_files import write_private
 from holdfast.model.decoding import UNREADABLE_FILE
 
@@ -19,7 +19,7 @@ _FILE = "places.json"
 
 
 def remember_place(repository_home: Path, location: str) -> None:
-    """On disk when this returns. What is no folder is nobody's to write into, and is not kept. Raises `UsageError`, `OSError`."""
+    """On disk when this returns. What is no folder is nobody's to write into, and is not kept. Raises `LimitsRefused`, `OSError`."""
     if not location.startswith("/"):
         return
     known = _load(repository_home / _FILE)
@@ -29,7 +29,7 @@ def remember_place(repository_home: Path, location: str) -> None:
 
 
 def known_places(home: Path) -> dict[str, tuple[str, ...]]:
-    """By the repository's name. Raises `UsageError` when one cannot be read: then nobody knows what must not be written."""
+    """By the repository's name. Raises `LimitsRefused` when one cannot be read: then nobody knows what must not be written."""
     try:
         names = sorted(entry.name for entry in os.scandir(home / "repositories") if entry.is_dir())
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def _load(path: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except UNREADABLE_FILE as error:
-        raise UsageError(
+        raise LimitsRefused(
             f"{path} cannot be read: {error}",
             hint="write into it, as a JSON list of paths, where this repository is; until then this node does nothing new",
         ) from error

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from holdfast.core.errors import ErrorFacts, HoldfastError, OutsideLimits, UsageError
+from holdfast.core.errors import ErrorFacts, HoldfastError, LimitsRefused, OutsideLimits, UsageError
 from holdfast.core.units import parse_duration_s, parse_size_bytes
 from holdfast.model.entry import is_below
 from holdfast.model.jobs import Finding, Severity
@@ -182,13 +182,13 @@ class Limits:
         script = self.hooks / name
         try:
             # Whoever writes the directory can put another script in the place of the one that is looked at here.
-            _check_owner(self.hooks, self.hooks.stat())
+            _check_owner(self.hooks, self.hooks.stat(), OutsideLimits)
             facts = script.lstat()
         except OSError:
             raise OutsideLimits(f"there is no hook {name!r} in {self.hooks}", hint="put the script there, executable") from None
         if not stat.S_ISREG(facts.st_mode) or not facts.st_mode & 0o111:
             raise OutsideLimits(f"hook {script} is not an executable file", hint="make it a plain file with chmod +x")
-        _check_owner(script, facts)
+        _check_owner(script, facts, OutsideLimits)
         return script
 
     def _is_export(self, path: str | bytes | Path) -> bool:
@@ -211,7 +211,7 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     """The machine's limits. `repositories` are the locations that the rules name; where this node has had repositories before is protected
     as well.
 
-    Raises `OutsideLimits` when the file could have been written by others, `UsageError` when it is not understood.
+    Raises `LimitsRefused` when the file could have been written by others or is not understood.
     """
     known = [place for places in known_places(home).values() for place in places]
     locations = (location for location in (*repositories, *known) if location.startswith("/"))
@@ -224,8 +224,8 @@ def load_limits(home: Path, repositories: Iterable[str] = ()) -> Limits:
     except FileNotFoundError:
         return Limits(protected=protected, guarded=guarded, home=protected[0])
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
-    _check_owner(path, facts)
+        raise LimitsRefused(f"{path} cannot be read: {error}", hint="repair or remove it; until then this node does nothing new") from error
+    _check_owner(path, facts, LimitsRefused)
     keys = _parse(path, text)
     return Limits(
         read=tuple(real_path(root) for root in keys.read),
@@ -311,38 +311,37 @@ def _parse(path: Path, text: str) -> _Keys:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
+        raise LimitsRefused(f"{path}: {error}", hint='write it like read = ["/srv"]') from error
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="the keys are read, write, hooks, spool, recall, downloads and vault")
+        hint = "the keys are read, write, hooks, spool, recall, downloads and vault"
+        raise LimitsRefused(f"{path}: unknown key {unknown[0]!r}", hint=hint)
     read, write, hooks = table.get("read", []), table.get("write", []), table.get("hooks", "")
     for roots in (read, write):
         if not isinstance(roots, list) or not all(isinstance(root, str) and root.startswith("/") for root in roots):
-            raise UsageError(f"{path}: read and write are lists of absolute paths", hint='write it like read = ["/srv"]')
+            raise LimitsRefused(f"{path}: read and write are lists of absolute paths", hint='write it like read = ["/srv"]')
     if not isinstance(hooks, str) or (hooks and not hooks.startswith("/")):
-        raise UsageError(f"{path}: hooks is one absolute path", hint='write it like hooks = "/etc/holdfast/hooks"')
+        raise LimitsRefused(f"{path}: hooks is one absolute path", hint='write it like hooks = "/etc/holdfast/hooks"')
     try:
         spool_bytes = parse_size_bytes(str(table["spool"])) if "spool" in table else _SPOOL_BYTES
     except UsageError as error:
-        raise UsageError(f"{path}: spool: {error.message}", hint='write it like spool = "4 GiB"') from error
+        raise LimitsRefused(f"{path}: spool: {error.message}", hint='write it like spool = "4 GiB"') from error
     recall = table.get("recall", 0)
     if not isinstance(recall, int) or isinstance(recall, bool) or recall < 0:
-        raise UsageError(f"{path}: recall: {recall!r} is no number of files", hint="write it like recall = 2000; 0 = no limit")
+        raise LimitsRefused(f"{path}: recall: {recall!r} is no number of files", hint="write it like recall = 2000; 0 = no limit")
     downloads = table.get("downloads", True)
     if not isinstance(downloads, bool):
-        raise UsageError(f"{path}: downloads is true or false", hint="write it like downloads = false")
+        raise LimitsRefused(f"{path}: downloads is true or false", hint="write it like downloads = false")
     try:
         vault_s = parse_duration_s(str(table["vault"])) if "vault" in table else None
     except UsageError as error:
-        raise UsageError(f"{path}: vault: {error.message}", hint='write it like vault = "90d"') from error
+        raise LimitsRefused(f"{path}: vault: {error.message}", hint='write it like vault = "90d"') from error
     return _Keys(read, write, hooks, spool_bytes, recall, downloads, vault_s)
 
 
-def _check_owner(path: Path, facts: os.stat_result) -> None:
+def _check_owner(path: Path, facts: os.stat_result, refusal: type[OutsideLimits | LimitsRefused]) -> None:
     if facts.st_uid not in (0, os.getuid()) or facts.st_mode & 0o022:
-        raise OutsideLimits(
-            f"{path} could have been written by others", hint=f"as root: chown root {path} && chmod go-w {path}", path=str(path)
-        )
+        raise refusal(f"{path} could have been written by others", hint=f"as root: chown root {path} && chmod go-w {path}", path=str(path))
 
 
 def _check_name(name: str) -> None:
