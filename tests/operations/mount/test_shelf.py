@@ -93,6 +93,20 @@ def test_new_points_are_seen_and_old_ones_go_when_nobody_reads_them(owner: TreeO
     assert view.find(kept) is None
 
 
+def test_the_latest_is_the_newest_while_somebody_reads_it(owner: TreeOwner, tmp_path: Path) -> None:
+    """It led to the point before, and once that was read, too, to the one before that: whoever walked it lost his way, or got old files."""
+    clock = clock_at()
+    owner.trees[point(5)] = tmp_path / "state2"
+    view = ManyPoints(owner, clock, point(1).dataset_id)
+    for number in (5, 2):
+        assert view.find(b"/" + text(number) + bytes(tmp_path) + b"/state2/file")
+        clock.advance(10)
+        assert names(view, b"/") == [text(1), text(2), text(5), b"latest"]
+        latest = view.find(b"/latest")
+        assert isinstance(latest, Link)
+        assert latest.target == text(5)
+
+
 def test_an_unknown_name_makes_it_look_for_new_points(owner: TreeOwner, tmp_path: Path) -> None:
     clock = clock_at()
     view = ManyPoints(owner, clock, point(1).dataset_id)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 
 from holdfast.core.errors import UsageError
+from holdfast.core.ids import PointId
 from holdfast.core.units import parse_time
 from holdfast.model.points import Point
 
@@ -19,7 +20,7 @@ def names_of(points: Iterable[Point], zone: tzinfo | None = None) -> dict[bytes,
     `zone` None = this machine's."""
     found: dict[bytes, Point] = {}
     known: set[tuple[object, ...]] = set()
-    for point in sorted(points, key=lambda point: (point.time, point.seq, point.id)):
+    for point in sorted(points, key=_age):
         state = (point.epoch, point.seq) if point.epoch else (point.id,)
         if state in known:
             continue
@@ -62,5 +63,15 @@ def time_named(name: bytes, now: datetime, zone: tzinfo | None = None) -> dateti
     return moment if moment <= now else None
 
 
+def in_order(names: Mapping[bytes, Point]) -> dict[bytes, Point]:
+    """Oldest first."""
+    return dict(sorted(names.items(), key=lambda item: _age(item[1])))
+
+
 def newest_name(names: Mapping[bytes, Point]) -> bytes | None:
+    """Of names that are in order."""
     return next(reversed(list(names)), None)
+
+
+def _age(point: Point) -> tuple[datetime, int, PointId]:
+    return point.time, point.seq, point.id

@@ -16,7 +16,7 @@ from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.entry import Entry
 from holdfast.model.points import Point
 from holdfast.model.reading import PointReader
-from holdfast.operations.mount.naming import LATEST, folders_of, names_of, newest_name, time_named
+from holdfast.operations.mount.naming import LATEST, folders_of, in_order, names_of, newest_name, time_named
 from holdfast.operations.mount.point_session import PointSession
 from holdfast.operations.mount.point_tree import PointTree
 
@@ -238,7 +238,7 @@ class ManyPoints:
             for place, names in self._folders.items():
                 read = {name: point for name, point in names.items() if (tree := self._trees.get(point.id)) and tree.session.is_open}
                 if place in folders or read:
-                    folders[place] = {**read, **folders.get(place, {})}
+                    folders[place] = in_order({**read, **folders.get(place, {})})
             self._folders = folders
 
 
