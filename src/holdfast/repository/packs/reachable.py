@@ -80,10 +80,10 @@ class Reachable:
                 waiting += found.trees
                 named.add(tree)
                 named.update(found.chunks)
+                if len(named) >= _BATCH:
+                    yield from self._note(named)
             self._trees += len(new)
             self._told(self._trees)
-            if len(named) >= _BATCH:
-                yield from self._note(named)
         yield from self._note(named)
 
     def contents(self) -> Iterator[PackContent]:
