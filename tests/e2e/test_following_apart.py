@@ -142,10 +142,17 @@ def test_a_mirror_that_falls_silent_in_the_midst_of_a_run_keeps_nobody_else_wait
             # While a point is made it is at work, and waits for nobody.
             eventually(lambda: awaited(world) == ("receiver", "dr"), "it is said for whom it waits", 15)
             eventually(lambda: len(world.points("main")) > points, "a point was made", 15)
+            wait_briefly()
+            assert not vain_attempts(world), "attempts at it leave no records until it has taken something"
             assert not world.json("moments", "files1/documents")["gaps"]
         (tmp_path / "data" / "last").write_text("there")
         eventually(lambda: is_delivered(world), "the mirror equals the source", 40)
         eventually(lambda: is_following(world), "it is followed again")
+
+
+def vain_attempts(world: World) -> list[str]:
+    jobs = world.client.get("/jobs", limit=500)["jobs"]
+    return [job["id"] for job in jobs if job["kind"] == "catch-up" and (job.get("error") or {}).get("code") == "receiver-busy"]
 
 
 def awaited(world: World) -> tuple[str, str] | None:

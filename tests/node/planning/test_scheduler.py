@@ -258,6 +258,33 @@ def test_a_quiet_attempt_that_moves_data_is_recorded(world: World) -> None:
     assert [kind for kind, _ in world.kinds()] == ["catch-up", "run"]
 
 
+def test_attempts_at_a_mirror_that_takes_its_time_leave_no_records_until_it_has_taken_something(world: World) -> None:
+    busy = ErrorFacts("receiver-busy", "it has not taken yet what it was sent 3 s ago", "", True)
+    waits = (Task(name="mirror copy", state=State.PAUSED, error=busy, receiver="dr"),)
+
+    def next_attempt() -> RunDatasets:
+        before = len(world.runs())
+        while len(world.runs()) == before:
+            world.pass_time(1)
+        assert world.runs()[-1].catch_up
+        return world.runs()[-1]
+
+    world.begin(source_rules(every_s=10**6))
+    for turn in range(2):
+        run = world.runs()[-1]
+        world.acknowledge(DOCUMENTS, MIRROR, ("replicate",), busy)
+        # What a run has captured is no failure; an attempt that captures nothing has nothing else to say.
+        captured = world.ended(run.job, None, True)
+        world.scheduler.job_news(msgspec.structs.replace(captured, tasks=(*captured.tasks, *waits)))
+        for _ in range(3):
+            world.scheduler.job_news(msgspec.structs.replace(next_attempt().job, state=State.WARNINGS, tasks=waits, error=busy))
+        assert world.kinds() == [("run", State.SUCCEEDED)] * (turn + 1)
+        world.scheduler.retry(run.job.id)
+        world.scheduler.tick()
+    world.finish(world.runs()[-1])
+    assert world.kinds() == [("run", State.SUCCEEDED)] * 3
+
+
 def test_a_failure_that_does_not_heal_is_not_retried(world: World) -> None:
     world.begin(source_rules())
     world.finish(world.runs()[0], ErrorFacts("source-vanished", "gone"), captured=False)

@@ -45,9 +45,10 @@ def makes_room(request: Request) -> bool:
 
 
 def failure_of(job: Job) -> Signature:
-    """What went wrong, comparable between attempts; empty = nothing did."""
+    """What went wrong, comparable between attempts; empty = nothing did. What a task says the job may say once more: an attempt does where
+    nothing was captured, the run that was captured before it does not."""
     found = {(f"{task.name}@{task.receiver}", task.error.code) for task in job.tasks if task.error is not None}
-    if job.error is not None:
+    if job.error is not None and all(code != job.error.code for _, code in found):
         found.add(("", job.error.code))
     return frozenset(found)
 
