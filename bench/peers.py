@@ -1,10 +1,11 @@
-"""restic, borg and rsync, each through its command line as its users run it."""
+"""restic, borg and rsync, each through its command line as its users run it, and a bare loop as a lower limit."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -134,7 +135,26 @@ class Rsync(_Tool):
         self._run("rsync", "-aHAX", "--delete", f"{source}/", f"{target}/")
 
 
+class Bare(_Tool):
+    """See `bench.bare`."""
+
+    name = "bare"
+
+    @property
+    def stages(self) -> Mapping[str, Callable[[], None]]:
+        store = self._scratch / "store"
+        return {
+            "first": lambda: self._bare("store", self._data, store),
+            "restore": lambda: self._bare("restore", store, self._scratch / "restored"),
+        }
+
+    def _bare(self, act: str, source: Path, target: Path) -> None:
+        self._run(sys.executable, "-m", "bench.bare", act, str(source), str(target))
+
+
 def open_peer(name: str, scratch: Path, data: Path) -> Contender | None:
     """None when it is not installed."""
+    if name == Bare.name:
+        return Bare(scratch, data)
     known: dict[str, type[Restic | Borg | Rsync]] = {"restic": Restic, "borg": Borg, "rsync": Rsync}
     return known[name](scratch, data) if shutil.which(name) else None

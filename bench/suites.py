@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.contender import STAGES
 from bench.corpora import Corpus, corpora
 
-CONTENDERS = ("restic", "borg", "rsync", "wire", "machine")
+CONTENDERS = ("restic", "borg", "rsync", "bare", "wire", "machine")
 
 
 @dataclass(frozen=True)
