@@ -25,6 +25,9 @@ from holdfast.operations.restore_parts import remove_parts
 from holdfast.operations.restore_steps import Step, read_steps
 
 CheckWrite = Callable[[bytes], None]
+_FOLDERS = frozenset({"folder", "merge", "pass", "way", "was"})
+# Of these only times are put right. Where they may not be written nothing in them was, either.
+_PASSED = frozenset({"pass", "was"})
 
 
 @dataclass(kw_only=True)
@@ -56,7 +59,6 @@ def undo_restore(folder: Path, watch: UndoWatch, *, dry_run: bool) -> UndoResult
     Raises `UnknownName` where nothing is kept, `OutsideLimits`, `StoreError` for the record or the target as a whole.
     """
     about = read_about(folder)
-    watch.check_write(about.target)
     result = UndoResult()
     if not os.path.isdir(about.target):
         # Somebody removed it all, the side folders in it too.
@@ -113,7 +115,7 @@ class _Undo:
     def run(self) -> None:
         folders: list[Step] = []
         for step in read_steps(self._attempt.steps):
-            if step.do in ("folder", "merge", "pass", "way", "was"):
+            if step.do in _FOLDERS:
                 folders.append(step)
             else:
                 self._one(step, self._undress if step.do == "dress" else self._take_back)
@@ -123,9 +125,14 @@ class _Undo:
     def _one(self, step: Step, do: Callable[[Step], None]) -> None:
         self._watch.check()
         try:
-            self._watch.check_write(os.path.join(self._writer.root, step.at.rpartition(b"/")[0]))
+            # Of a folder it was asked whether it itself may be written: the highest of them lies in one that need not be.
+            place = step.at if step.do in _FOLDERS else step.at.rpartition(b"/")[0]
+            self._watch.check_write(os.path.join(self._writer.root, place))
             do(step)
-        except (Conflict, StoreError, OutsideLimits) as error:
+        except OutsideLimits as error:
+            if step.do not in _PASSED:
+                self._leave(step, error)
+        except (Conflict, StoreError) as error:
             self._leave(step, error)
         self._done += 1
         self._watch.on_progress(self._done)

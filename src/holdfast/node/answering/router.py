@@ -304,7 +304,7 @@ class Router:
         if ask.order is None and not local:
             raise NotGranted("a restore over the Master needs an order signed by it", hint="start it with `holdfast restore`")
         check_target(ask.request.target)
-        restore_bounds(self._machine.limits(), self._machine.rules).check_write(os.fsencode(ask.request.target))
+        restore_bounds(self._machine.limits(), self._machine.rules).check_target(os.fsencode(ask.request.target))
         what = f"{ask.point[:8]} -> {ask.request.target}" if ask.point else f"-> {ask.request.target}"
         job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)
         return self._scheduler.queue(RunRestore(job=job, ask=ask))

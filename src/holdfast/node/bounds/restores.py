@@ -21,6 +21,14 @@ class RestoreBounds:
     limits: Limits
     mirrors: tuple[tuple[bytes, str], ...]
 
+    def check_target(self, target: str | bytes | Path) -> None:
+        """Raises `OutsideLimits` unless something may be written at or below `target`. One that is there may lie above what may be
+        written, as `/` does: each path is asked for."""
+        real = real_path(target)
+        if os.path.isdir(real) and any(is_below(root, real) for root in self.limits.write or ()):
+            return
+        self.check_write(target)
+
     def check_write(self, path: str | bytes | Path) -> None:
         """Raises `OutsideLimits` unless a restore may write below `path`. Above a mirror is allowed: each folder is asked for."""
         self.limits.check_write(path)
