@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId
+from holdfast.core.ids import ActionId, DatasetId
 from holdfast.master.verdict import Standing, standing_of, standings, verdict
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
@@ -49,6 +49,17 @@ def test_a_dataset_is_counted_once_by_its_worst() -> None:
         standings([protection("a/b"), protection("a/b", operation="replicate", **FAILED), protection("a/b", overdue=True)]).values()
     )
     assert [(each.label, each.standing, each.reason) for each in found] == [("a/b", Standing.FAILED, FULL.message)]
+
+
+def test_what_is_still_to_come_takes_nothing_from_what_is_there() -> None:
+    """A monthly operation beside an hourly one was "not run yet", and its dataset not protected, for up to a month."""
+    later = {**NEW, "operation": "monthly", "due_at": AT + timedelta(days=20)}
+    hourly, elsewhere = protection("a/b", action_id=ActionId("main")), {**later, "action_id": ActionId("far")}
+    monthly, rides = (protection("a/b", action_id=ActionId("main"), **facts) for facts in (later, NEW))
+    assert [each.standing for each in standings([monthly, hourly]).values()] == [Standing.PROTECTED]
+    assert [each.standing for each in standings([hourly, protection("a/b", **elsewhere)]).values()] == [Standing.FRESH]
+    assert [each.standing for each in standings([monthly]).values()] == [Standing.FRESH]
+    assert [each.standing for each in standings([hourly, rides]).values()] == [Standing.FRESH]
 
 
 @pytest.mark.parametrize(

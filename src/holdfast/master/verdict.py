@@ -16,7 +16,8 @@ _LONGEST_REASON = 100
 
 
 class Standing(str, Enum):
-    """Of a dataset, the worst first. `fresh`: some of what is promised has not run yet; `unknown`: its node does not answer."""
+    """Of a dataset, the worst first. `fresh`: some of what is promised has never run, and is not just still to come; `unknown`: its node
+    does not answer."""
 
     FAILED = "failed"
     OVERDUE = "overdue"
@@ -54,10 +55,15 @@ def rank_of(protection: Protection) -> int:
 
 
 def standings(protections: Iterable[Protection]) -> dict[DatasetId, DatasetStanding]:
-    """One for each dataset, in the order they come."""
+    """One for each dataset, in the order they come. A monthly operation, say, whose first time is still to come takes nothing from a
+    dataset that another operation has brought to the same place: nothing is missing there that was promised by now."""
+    every = tuple(protections)
+    kept = {(each.dataset_id, each.action_id) for each in every if each.last_at is not None}
     found: dict[DatasetId, DatasetStanding] = {}
-    for protection in protections:
+    for protection in every:
         standing = standing_of(protection)
+        if standing is Standing.FRESH and protection.due_at is not None and (protection.dataset_id, protection.action_id) in kept:
+            standing = Standing.PROTECTED
         known = found.get(protection.dataset_id)
         if known is None or _RANK[standing] < _RANK[known.standing]:
             reason = "" if protection.error is None else protection.error.message
