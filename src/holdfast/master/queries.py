@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -205,8 +206,10 @@ class Queries:
 
     async def change_points(self, ask: AskChangePoints, reach: Reach) -> ChangedPoints:
         """In every repository that has the points: asked first what would become of them, so that of points that were named all change or
-        none. Raises `UnknownName`, or what an owner refuses with."""
+        none. Raises `UnknownName` for one that nobody has, or what an owner refuses with."""
         check_change(ask.change)
+        # An owner that lacks one of them must change the others all the same.
+        ask = msgspec.structs.replace(ask, partly=True)
         owners = await self._owners(ask.repository, reach.sees.joined(reach.may))
         if not reach.may.everything:
             # Whose points these are is asked before anybody puts on record that they were to change.
@@ -219,6 +222,7 @@ class Queries:
         _raise_refusal(gaps)
         if not planned:
             raise _nowhere(ask.dataset or ", ".join(ask.points), gaps)
+        _raise_unknown(planned, gaps)
         if not ask.dry_run:
             if not ask.dataset:
                 refuse_what_stays([change for answer in planned for change in answer.changes])
@@ -327,6 +331,15 @@ def _raise_refusal(gaps: tuple[Unreachable, ...]) -> None:
     for gap in gaps:
         if gap.error.code not in (UnknownName.code, NotReachable.code):
             raise error_from(gap.error)
+
+
+def _raise_unknown(planned: Sequence[PointsChanged], gaps: tuple[Unreachable, ...]) -> None:
+    """Raises for the first name that means nothing to any owner."""
+    first, *others = planned
+    for name, error in first.unknown:
+        if all(name in dict(each.unknown) for each in others):
+            silent = [gap for gap in gaps if gap.error.code == NotReachable.code]
+            raise _nowhere(name, tuple(silent)) if silent else error_from(error)
 
 
 def _silent(gaps: tuple[Unreachable, ...]) -> tuple[Unreachable, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from holdfast.core.errors import Refused, UsageError
+from holdfast.core.errors import ErrorFacts, Refused, UsageError
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.core.units import format_utc
 from holdfast.model.points import Point, newest_of
@@ -58,6 +58,31 @@ class ChangedPoint(msgspec.Struct, frozen=True, kw_only=True):
     point: Point
     outcome: Outcome
     why: str = ""
+
+
+class AskChangePoints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Change these points (ids or their beginnings) in each repository here that has them, or all of a `dataset` (label or id); with
+    `repository` only there. `dry_run`: only tell; `is_meant`: it was to be done, and is if all owners can, so that a refusal is logged.
+    `by`: who asks, for the log; the Master says it, a machine's own user needs not. `partly`: points that are not here may be another
+    owner's, and are told; else one such is an error.
+    """
+
+    change: PointChange
+    points: tuple[str, ...] = ()
+    dataset: str = ""
+    repository: str = ""
+    dry_run: bool = False
+    is_meant: bool = False
+    by: str = ""
+    partly: bool = False
+
+
+class PointsChanged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """What became of each, or would become. `unknown`: of `partly`, those that are not here, as they were named, and why not."""
+
+    changes: tuple[ChangedPoint, ...]
+    dry_run: bool = False
+    unknown: tuple[tuple[str, ErrorFacts], ...] = ()
 
 
 def check_change(change: PointChange) -> None:

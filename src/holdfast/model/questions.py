@@ -27,7 +27,8 @@ from holdfast.model.mirrors import AskMirrors, Mirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moments
 from holdfast.model.orders import RestoreRequest, SignedOrder
 from holdfast.model.pausing import AskPause, PauseTold
-from holdfast.model.point_changes import ChangedPoint, PointChange
+from holdfast.model.point_changes import AskChangePoints as AskChangePoints
+from holdfast.model.point_changes import PointsChanged as PointsChanged
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.recalling import AskRecall
 from holdfast.model.repository_status import RepositoryLock as RepositoryLock
@@ -156,20 +157,6 @@ class AskMaintenance(_Message, frozen=True, kw_only=True):
     trigger: str = ""
 
 
-class AskChangePoints(_Message, frozen=True, kw_only=True):
-    """Change these points (ids or their beginnings) in each repository here that has them, or all of a `dataset` (label or id); with
-    `repository` only there. `dry_run`: only tell; `is_meant`: it was to be done, and is if all owners can, so that a refusal is logged.
-    `by`: who asks, for the log; the Master says it, a machine's own user needs not."""
-
-    change: PointChange
-    points: tuple[str, ...] = ()
-    dataset: str = ""
-    repository: str = ""
-    dry_run: bool = False
-    is_meant: bool = False
-    by: str = ""
-
-
 class AskExplain(_Message, frozen=True, kw_only=True):
     """Why the version of this path is there that was the newest at a time (None = now)."""
 
@@ -246,13 +233,6 @@ Question = (
 
 class Points(_Message, frozen=True, kw_only=True):
     points: tuple[Point, ...]
-
-
-class PointsChanged(_Message, frozen=True, kw_only=True):
-    """What became of each, or would become."""
-
-    changes: tuple[ChangedPoint, ...]
-    dry_run: bool = False
 
 
 class Explanations(_Message, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.core.errors import UnknownName
+from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import RepositoryId
 from holdfast.model.explanations import Explanation
 from holdfast.model.point_changes import ChangedPoint, refuse_what_stays
@@ -13,18 +13,21 @@ from holdfast.model.rules import Rules, StoredOperation
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository
 
+_Unknown = tuple[tuple[str, ErrorFacts], ...]
+
 
 def change(question: AskChangePoints, repositories: Sequence[Repository]) -> PointsChanged:
     """In every one of these repositories that has the points; of points that were named, all change or none. Raises what
     `Repository.change_points` raises, and `UnknownName` when none has one of them."""
-    chosen = _chosen(question, repositories)
+    chosen, unknown = _chosen(question, repositories)
     planned = [repository.change_points(own, question.change, dry_run=True) for repository, own in chosen]
     if question.dry_run:
-        return PointsChanged(changes=_joined(planned), dry_run=True)
+        return PointsChanged(changes=_joined(planned), dry_run=True, unknown=unknown)
     if not question.dataset:
         for changes in planned:
             refuse_what_stays(changes)
-    return PointsChanged(changes=_joined([repository.change_points(own, question.change) for repository, own in chosen]))
+    done = [repository.change_points(own, question.change) for repository, own in chosen]
+    return PointsChanged(changes=_joined(done), unknown=unknown)
 
 
 def explain(question: AskExplain, repositories: Sequence[Repository], rules: Rules | None) -> Explanations:
@@ -41,13 +44,15 @@ def operations_in(rules: Rules | None, repository: RepositoryId) -> dict[tuple[s
     return {(receive.dataset, operation.name): operation for receive, action in stored for operation in action.operations}
 
 
-def _chosen(question: AskChangePoints, repositories: Sequence[Repository]) -> list[tuple[Repository, Chosen]]:
+def _chosen(question: AskChangePoints, repositories: Sequence[Repository]) -> tuple[list[tuple[Repository, Chosen]], _Unknown]:
+    """What is to change in each repository; which of the names mean nothing here."""
     if question.dataset:
         holding = [repository for repository in repositories if repository.points(question.dataset)]
         if not holding:
             raise UnknownName(f"there are no points of dataset {question.dataset!r}", hint="`holdfast points` lists what there is")
-        return [(repository, Chosen(dataset=question.dataset)) for repository in holding]
+        return [(repository, Chosen(dataset=question.dataset)) for repository in holding], ()
     found: dict[int, list[str]] = {}
+    unknown: list[tuple[str, ErrorFacts]] = []
     for prefix in question.points:
         hits, missing = 0, UnknownName(f"no point {prefix!r} here", hint="this machine has no repository that can be read; see `status`")
         for number, repository in enumerate(repositories):
@@ -58,9 +63,11 @@ def _chosen(question: AskChangePoints, repositories: Sequence[Repository]) -> li
                 continue
             hits += 1
             found.setdefault(number, []).append(point.id)
-        if not hits:
+        if not hits and not question.partly:
             raise missing
-    return [(repositories[number], Chosen(points=tuple(ids))) for number, ids in found.items()]
+        if not hits:
+            unknown.append((prefix, missing.facts()))
+    return [(repositories[number], Chosen(points=tuple(ids))) for number, ids in found.items()], tuple(unknown)
 
 
 def _joined(changes: Sequence[tuple[ChangedPoint, ...]]) -> tuple[ChangedPoint, ...]:
