@@ -80,6 +80,21 @@ async def test_what_a_part_has_is_restored_and_what_it_lacks_is_said(running: Ru
 
 
 @with_master
+async def test_an_exact_restore_wants_all_of_the_point_where_the_dataset_is(running: Running) -> None:
+    """What is not in a part may well have been there."""
+    machines, point = await _one_whole_one_part(running)
+    exact = {"point": point.id, "to": "/", "exact": True}
+    assert (await running.post("/restores", exact))["lacks"] == []
+    assert asked(machines["files1"], AskRestore)[-1].request.exact
+    elsewhere = await running.call("POST", "/restores", {**exact, "node": "dr"}, status=400)
+    assert "not captured on dr" in elsewhere["error"]["message"]
+    part = await running.call("POST", "/restores", {**exact, "repository": "offsite"}, status=400)
+    assert "/srv/b" in part["error"]["message"]
+    assert (await running.post("/restores", {**exact, "repository": "offsite", "paths": ["/srv/a"]}))["lacks"] == []
+    await running.call("POST", "/restores", {**exact, "to": "/back"}, status=400)
+
+
+@with_master
 async def test_a_point_from_before_a_folder_was_captured_is_no_part(running: Running) -> None:
     machines, point = await _one_whole_one_part(running)
     older = msgspec.structs.replace(point, repository="offsite", paths=PART, epoch=EPOCH)

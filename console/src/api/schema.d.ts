@@ -3697,6 +3697,7 @@ export interface components {
          *     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
          *     `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
          *     how long what is replaced is kept (`7d`; `0s` = not at all). `owner`: numeric, name or none; `map_owners` and `map_groups`: `FROM:TO`.
+         *     `exact`: what the dataset has there and the point has not goes, too; in place (`to` is `/`), where the dataset is captured.
          */
         Restore: {
             /**
@@ -3770,6 +3771,11 @@ export interface components {
              * @default []
              */
             map_groups: string[];
+            /**
+             * Exact
+             * @default false
+             */
+            exact: boolean;
         };
         /** RoleWanted */
         RoleWanted: {

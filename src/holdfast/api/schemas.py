@@ -218,6 +218,7 @@ class Restore(Body):
     `paths` are percent-encoded bytes, for names that are not UTF-8; none = everything. `node` empty = where the data came from.
     `before_deletion`, in place of `at`: a path, encoded so, as it was before it was deleted. `repository`: only from this copy. `undo_for`:
     how long what is replaced is kept (`7d`; `0s` = not at all). `owner`: numeric, name or none; `map_owners` and `map_groups`: `FROM:TO`.
+    `exact`: what the dataset has there and the point has not goes, too; in place (`to` is `/`), where the dataset is captured.
     """
 
     point: str = ""
@@ -235,6 +236,7 @@ class Restore(Body):
     owner: Literal["numeric", "name", "none"] = "numeric"
     map_owners: list[str] = Field(default=[], max_length=1_000)
     map_groups: list[str] = Field(default=[], max_length=1_000)
+    exact: bool = False
 
 
 class Mount(Body):

@@ -32,7 +32,7 @@ from holdfast.model.moments import (
     is_lineage_address,
     parse_address,
 )
-from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
+from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, check_request, signed_bytes_of_order
 from holdfast.model.points import Point
 from holdfast.model.questions import AskRestore, Done
 from holdfast.model.recalling import AskRecall
@@ -106,6 +106,8 @@ class Restores:
         reader = _reader(rolled_out, wish, sources[0].point)
         reach.check_node(reader.name)
         sources = self._nearest_first(reader, sources)
+        if wish.request.exact:
+            _check_exact(rolled_out, wish.request, reader, sources[0])
         point = sources[0].point
         orders = (self._order(rolled_out, reader, source) for source in sources)
         first, *spares = (self._sign(msgspec.structs.replace(order, paths=wish.paths)) for order in orders)
@@ -286,6 +288,21 @@ class Restores:
     def _sign(self, order: RestoreOrder) -> SignedOrder:
         body = msgspec.json.encode(order, order="deterministic")
         return SignedOrder(body=body, signature=self._base.authority.sign(signed_bytes_of_order(body)))
+
+
+def _check_exact(rolled_out: Deployment, request: RestoreRequest, reader: Node, source: Source) -> None:
+    """Raises `UsageError` where it cannot be known of something that is not in this copy of the point that it was not there, either."""
+    check_request(request)
+    point, rules = source.point, rolled_out.rules.get(reader.id)
+    if is_lineage_address(point.id):
+        raise UsageError("single versions of files are no state of a folder", hint="leave --exact out, or name a point or a time")
+    if rules is None or all(dataset.id != point.dataset_id for dataset in rules.datasets):
+        raise UsageError(
+            f"{point.dataset} is not captured on {reader.name}, so nobody knows what is too much there",
+            hint="leave --exact out, or restore on the machine that the data came from, with its flow active",
+        )
+    if source.lacks:
+        raise UsageError(f"not in this copy of the point: {', '.join(source.lacks)}", hint="leave --exact out, or name paths that it has")
 
 
 def _granted(sources: list[Source], reach: Reach) -> list[Source]:

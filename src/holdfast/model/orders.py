@@ -91,7 +91,8 @@ def parse_owner_change(text: str) -> tuple[str, str]:
 class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a restore writes and how. `target` is the folder below which the full source paths are written (`/` = in place).
 
-    `undo_for_s`: so long what it replaces is kept, 0 = not at all.
+    `undo_for_s`: so long what it replaces is kept, 0 = not at all. `exact`: what the dataset has there and the point has not goes, too,
+    kept like all that is replaced.
     """
 
     target: str
@@ -100,6 +101,20 @@ class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     limit_bytes_s: int | None = None
     undo_for_s: float = UNDO_KEPT.total_seconds()
     owners: Owners = Owners()
+    exact: bool = False
+
+
+def check_request(request: RestoreRequest) -> None:
+    """Raises `UsageError` for a place that means nothing on the machine that restores, and for what does not go together."""
+    check_target(request.target)
+    if not request.exact:
+        return
+    if request.target.strip("/"):
+        raise UsageError("an exact restore is in place", hint="restore to `/`; only there something can be too much")
+    if request.conflict != "overwrite":
+        raise UsageError("an exact restore leaves nothing as it is", hint="leave --conflict out, or --exact")
+    if not request.undo_for_s and not request.dry_run:
+        raise UsageError("what an exact restore takes away is kept for a while", hint="leave --undo-for out, or give it some days")
 
 
 def check_target(target: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NotRequired, Required, TypedDict, Unpack
 
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import Cancelled, NoSpace
+from holdfast.core.errors import Cancelled, NoSpace, UsageError
 from holdfast.core.units import format_size
 from holdfast.delivery.limit import Limit
 from holdfast.host.disk import free_bytes
@@ -33,7 +33,8 @@ from holdfast.operations.restore_attempt import Attempt
 from holdfast.operations.restore_plan import Planner, RestorePlan, Rules
 from holdfast.operations.restore_planning import Planning
 from holdfast.operations.restore_steps import StepBook
-from holdfast.operations.restore_writing import Execution, Watch, writers_for
+from holdfast.operations.restore_surplus import Captured, Surplus
+from holdfast.operations.restore_writing import Execution, Tally, Watch, writers_for
 
 MAX_FINDINGS = 1_000
 CheckWrite = Callable[[bytes], None]
@@ -48,7 +49,8 @@ class Surroundings(TypedDict, total=False):
     replaced by a file, because of what is in it. `is_clear`: whether all that is new below a target may be written, so that it is not asked
     about (default: it is). `cancelled` is asked often. `wait` sleeps for `limit_bytes_s`. `writers` is the number of
     processes that write (default: by what there is to write). With an `attempt` it can be taken back, and goes on where an earlier
-    attempt was broken off; `may_go_on` is asked when this one is, whether there may be another.
+    attempt was broken off; `may_go_on` is asked when this one is, whether there may be another. `captured`: of what the target is, for a
+    restore that is exact.
     """
 
     clock: Required[Clock]
@@ -62,12 +64,14 @@ class Surroundings(TypedDict, total=False):
     writers: NotRequired[int]
     attempt: NotRequired[Attempt | None]
     may_go_on: NotRequired[Callable[[], bool]]
+    captured: NotRequired[Captured | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
     """`files` and `bytes` were written (or would be, in a dry run); `kept` files were equal already; `skipped` stayed by the conflict rule;
-    `failed` could not be restored, a folder whose listing is lost among them. Findings are cut at 1,000, `findings_total` is not.
+    `failed` could not be restored, a folder whose listing is lost among them. `removed`: things that the point does not have, a folder with
+    all that is in it as one. Findings are cut at 1,000, `findings_total` is not.
     """
 
     plan: RestorePlan
@@ -79,6 +83,8 @@ class RestoreResult:
     findings: tuple[Finding, ...]
     findings_total: int
     counters: Counters
+    removed: int = 0
+    removed_bytes: int = 0
 
 
 def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes] = (), **around: Unpack[Surroundings]) -> RestoreResult:
@@ -96,16 +102,18 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
     findings = Findings()
     with StepBook(*(attempt.plan, attempt.steps) if attempt else ()) as book:
         planner = Planner(target, _rules(request, around, target), findings.add)
-        planning = Planning(reader.listing(tuple(paths)), planner, book, check=check, report=findings.add)
+        surplus = _surplus(request, around, target)
+        planning = Planning(reader.listing(tuple(paths)), planner, book, check=check, report=findings.add, surplus=surplus)
         try:
-            if paths or request.dry_run:
+            if paths or request.dry_run or request.exact:
                 planning.finish()
             else:
                 planning.begin(target)
             if planning.is_over:
                 plan = planner.plan()
                 if request.dry_run:
-                    return _result(plan, findings, files=plan.files, written=plan.bytes, failed=len(planning.lost))
+                    done = Tally(files=plan.files, bytes=plan.bytes)
+                    return _result(plan, findings, done, lost=len(planning.lost), surplus=surplus)
                 require_space(plan)
             _make_target(target)
             watch = _watch(check, findings, around, request)
@@ -113,7 +121,17 @@ def restore(reader: PointReader, request: RestoreRequest, paths: Sequence[bytes]
             done = Execution(reader, target, watch, writers=writers, attempt=attempt).run(book, planning)
         finally:
             planner.close()
-    return _result(planner.plan(), findings, files=done.files, written=done.bytes, failed=done.failed + len(planning.lost))
+    return _result(planner.plan(), findings, done, lost=len(planning.lost), surplus=surplus)
+
+
+def _surplus(request: RestoreRequest, around: Surroundings, target: bytes) -> Surplus | None:
+    captured = around.get("captured")
+    if not request.exact:
+        return None
+    if captured is None:
+        hint = "leave --exact out, or restore on the machine that the data came from, with its flow active"
+        raise UsageError("what is too much there is known only where the dataset is captured", hint=hint)
+    return Surplus(captured, target)
 
 
 def _watch(check: Callable[[], None], findings: Findings, around: Surroundings, request: RestoreRequest) -> Watch:
@@ -175,15 +193,19 @@ def _make_target(target: bytes) -> None:
         raise store_error(error, target) from error
 
 
-def _result(plan: RestorePlan, findings: Findings, *, files: int, written: int, failed: int) -> RestoreResult:
+def _result(plan: RestorePlan, findings: Findings, done: Tally, *, lost: int, surplus: Surplus | None) -> RestoreResult:
+    # Where a folder of the point could not be listed nobody knows what it does not have, and all of it stays.
+    surplus = None if lost else surplus
     return RestoreResult(
         plan=plan,
-        files=files,
-        bytes=written,
+        files=done.files,
+        bytes=done.bytes,
         kept=plan.kept,
         skipped=plan.skipped,
-        failed=failed + plan.refused,
+        failed=done.failed + lost + plan.refused,
         findings=tuple(findings.kept),
         findings_total=findings.total,
-        counters=Counters(files=files, changed=files, stored_bytes=written),
+        counters=Counters(files=done.files, changed=done.files, stored_bytes=done.bytes),
+        removed=surplus.count if surplus is not None else 0,
+        removed_bytes=surplus.size_bytes if surplus is not None else 0,
     )

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.host.disk import free_bytes
 from holdfast.host.watch.mounts import mounts_now
-from holdfast.model.entry import display_path, is_below
+from holdfast.model.entry import Entry, display_path, is_below
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.reading import Listed, LostFolder
 from holdfast.operations.restore_plan import Planner
-from holdfast.operations.restore_steps import StepBook
+from holdfast.operations.restore_steps import Step, StepBook
+from holdfast.operations.restore_surplus import Surplus
 
 # Below, all is decided before the writers have come up.
 _FIRST_FILES = 5_000
@@ -34,12 +35,14 @@ class Planning:
         *,
         check: Callable[[], None],
         report: Callable[[Finding], None],
+        surplus: Surplus | None = None,
     ) -> None:
         self._listing = listing
         self._planner = planner
         self._book = book
         self._check = check
         self._report = report
+        self._surplus = surplus
         self._any_listed = False
         self._point_bytes = 0
         self.lost: list[LostFolder] = []
@@ -69,6 +72,8 @@ class Planning:
         if listed is None:
             self.is_over = True
             self._refuse_or_tell()
+            for surplus in self._surplus.passed(None) if self._surplus is not None else ():
+                self._book.add(surplus)
             return
         self._check()
         self._decide(listed)
@@ -85,12 +90,19 @@ class Planning:
                 chunk += len(entry.chunks)
             step = planner.decide_next(entry)
             if step is None:
-                step = planner.decide(entry)
+                step = planner.decide(entry) if self._surplus is None else self._decide_exactly(self._surplus, entry)
                 if step is None:
                     continue
                 for way in planner.ways(step.at):
                     book.add(way)
             book.add(step, place)
+
+    def _decide_exactly(self, surplus: Surplus, entry: Entry) -> Step | None:
+        for gone in surplus.passed(entry.path):
+            self._book.add(gone)
+        step = self._planner.decide(entry)
+        surplus.met(entry, step)
+        return step
 
     def _refuse_or_tell(self) -> None:
         """Raises `RepositoryDamaged` when nothing at all could be listed; else each lost folder is a finding."""

@@ -32,8 +32,8 @@ _READ_BYTES = 16 << 10
 
 # folder: make, then dress it last. merge: dress an existing folder last. pass: an existing folder, left as it is. way: make a folder on the
 # way to what was asked for. file, special: write. link: a further name of `link_to`. dress: equal content is there, set metadata.
-# was: nothing is done, but that what is written in this folder changes its times.
-Do = Literal["folder", "merge", "pass", "way", "file", "special", "link", "dress", "was"]
+# was: nothing is done, but that what is written in this folder changes its times. remove: what the point does not have.
+Do = Literal["folder", "merge", "pass", "way", "file", "special", "link", "dress", "was", "remove"]
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,6 +76,7 @@ class StepBook:
         self._decode = msgspec.msgpack.Decoder(Step).decode
         self._ends = array("Q", (0,))
         self._folders, self._files, self._others, self._to_dress = array("Q"), array("Q"), array("Q"), array("Q")
+        self._removals = array("Q")
         self._places = array("Q")
         self._taken = 0
         self.files_count = 0
@@ -111,6 +112,8 @@ class StepBook:
             self.bytes += step.entry.size_bytes
         elif do == "special" or do == "link" or do == "dress":
             self._others.append(number)
+        elif do == "remove":
+            self._removals.append(number)
         elif do != "was":
             self._folders.append(number)
             if do == "folder" or do == "merge":
@@ -144,6 +147,10 @@ class StepBook:
     def others(self) -> Iterator[Step]:
         """Those of all windows that need no content: further names of files come after the first one, which is among the files."""
         return self._steps(self._others)
+
+    def removals(self) -> Iterator[Step]:
+        """Of all windows."""
+        return self._steps(self._removals)
 
     def folders_to_dress(self) -> Iterator[Step]:
         """Of all windows, the last first, so that what is below a folder comes before it."""

@@ -151,7 +151,7 @@ class _Undo:
             if not self._dry_run:
                 self._writer.remove(place)
             return
-        if found is not None and not is_as_written(self._writer, step.at, step.entry, found):
+        if found is not None and (step.do == "remove" or not is_as_written(self._writer, step.at, step.entry, found)):
             self._changed(step)
             return
         self._bring_back(step, place, kept)

@@ -128,6 +128,7 @@ class Execution:
             self._write_windows(book, planning)
             for step in book.others():
                 self._one_by_one(step, self._write_other)
+            self._remove_all(book, planning)
             for step in book.folders_to_dress():
                 self._one_by_one(step, self._dress)
             # What is told as restored is on disk, not on its way there.
@@ -153,6 +154,21 @@ class Execution:
             raise
         except (Conflict, StoreError) as error:
             self._fail(step.entry, error.facts())
+
+    def _remove_all(self, book: StepBook, planning: Planning) -> None:
+        """What the point does not have. Where a folder of it could not be listed nobody knows what that is, so all of it stays."""
+        steps = book.removals()
+        if not planning.lost:
+            for step in steps:
+                self._one_by_one(step, self._remove)
+        elif next(steps, None) is not None:
+            text = "what the point does not have stays: a folder of it could not be listed"
+            self._watch.report(Finding(code="surplus-stays", severity=Severity.WARNING, message=text, hint="restore it from another copy"))
+
+    def _remove(self, step: Step) -> None:
+        if self._aside is not None:
+            self._aside.keep(step.at)
+        self._writer.remove(step.at)
 
     # Files
 

@@ -88,7 +88,7 @@ function More({ at }: { at: (key: string) => Step[] }) {
       </SimpleGrid>
       <ListField label="Only these kinds of file" item="name ending" path={at("types")} placeholder="pdf or tar.gz" />
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-        <ListField label="Only files of these users" item="user" path={at("owners")} placeholder="anna or 1000" />
+        <ListField label="Only files of these users" item="user" path={at("owners")} placeholder="anna, 1000 or @staff" />
         <ListField label="Only files of these groups" item="group" path={at("groups")} placeholder="staff or 100" />
       </SimpleGrid>
       <OnField

@@ -1,5 +1,5 @@
 /** Where to, what about files that are there, a look at what would happen, and then the job itself. */
-import { Alert, Button, Group, Modal, Radio, Select, Stack, Stepper, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, Modal, Radio, Select, Stack, Stepper, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import { useRepositories } from "../../api/queries";
@@ -31,6 +31,8 @@ interface Plan {
   folder: string;
   node: string;
   conflict: Conflict;
+  /** What came later and is not in the point goes, too. */
+  exact: boolean;
   /** Empty = the nearest copy that is alive. */
   from: string;
 }
@@ -43,7 +45,7 @@ const CONFLICTS: readonly [Conflict, string, string][] = [
 
 export function RestoreDialog({ wish, onClose }: { wish: Wish; onClose: () => void }) {
   const home = wish.point.dataset.split("/")[0] ?? "";
-  const [plan, setPlan] = useState<Plan>({ where: "folder", folder: suggestion(wish.point), node: home, conflict: "skip", from: wish.from ?? "" });
+  const [plan, setPlan] = useState<Plan>({ where: "folder", folder: suggestion(wish.point), node: home, conflict: "skip", exact: false, from: wish.from ?? "" });
   const [step, setStep] = useState(0);
   const [jobs, setJobs] = useState<readonly string[]>([]);
   const [lacks, setLacks] = useState<readonly string[]>([]);
@@ -150,6 +152,15 @@ function Form({ wish, plan, target, onPlan }: FormProps) {
           ))}
         </Stack>
       </Radio.Group>
+      {plan.where === "origin" && (
+        <Checkbox
+          label="Also take away what came later"
+          description="What is there and not in the point goes, as far as this policy takes it. For a week it can be undone."
+          checked={plan.exact}
+          disabled={plan.conflict !== "overwrite"}
+          onChange={(event) => change({ exact: event.currentTarget.checked })}
+        />
+      )}
       {example && (
         <Alert color="blue" variant="light" title="It will be at">
           <div className={classes.landing}>{landing(target, example)}</div>
@@ -187,6 +198,7 @@ function bodyOf(wish: Wish, plan: Plan, target: string, isDry: boolean) {
     owner: "numeric" as const,
     map_owners: [],
     map_groups: [],
+    exact: plan.exact && plan.where === "origin" && plan.conflict === "overwrite",
   };
 }
 

@@ -164,6 +164,7 @@ async def restore(body: Restore, master: MasterOf, reach: ReachOf) -> Response:
             dry_run=body.dry_run,
             limit_bytes_s=body.limit_bytes_s,
             undo_for_s=parse_duration_s(body.undo_for),
+            exact=body.exact,
             owners=Owners(
                 by=body.owner, users=tuple(map(parse_owner_change, body.map_owners)), groups=tuple(map(parse_owner_change, body.map_groups))
             ),

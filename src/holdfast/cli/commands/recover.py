@@ -51,6 +51,7 @@ def restore(
     map_owner: Annotated[list[str] | None, typer.Option("--map-owner", metavar="FROM:TO", help="Another owner: names or ids.")] = None,
     map_group: Annotated[list[str] | None, typer.Option("--map-group", metavar="FROM:TO", help="Another group: names or ids.")] = None,
     undo_for: Annotated[str, typer.Option("--undo-for", help="How long what is replaced is kept, 0s = not at all.")] = "7d",
+    exact: Annotated[bool, typer.Option("--exact", help="In place: what came later and is not in the point goes, too.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,6 +78,7 @@ def restore(
         "map_owners": map_owner or [],
         "map_groups": map_group or [],
         "undo_for": undo_for,
+        "exact": exact,
     }
     # Who named a copy is told of that.
     with naming(place, "" if source else dataset):
@@ -181,6 +183,8 @@ def _by_agent(home: Path, order: dict[str, Any], paths: list[str], before: str) 
     from holdfast.core.ids import PointId
     from holdfast.model.questions import AskRestore, JobsStarted
 
+    if order["exact"]:
+        raise UsageError("without the Master nobody knows what is too much", hint="leave --exact out, or wait for the Master")
     if order["node"]:
         raise UsageError("without the Master only this machine can be restored to", hint="leave --node out")
     point = _local_mirror(home, order, before) or order["point"] or _newest_point(home, order, before)

@@ -25,7 +25,7 @@ from holdfast.model.keys import KeyQuestion, kit_findings
 from holdfast.model.maintenance import kind_of
 from holdfast.model.mirrors import AskMirrors, Mirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moments
-from holdfast.model.orders import check_target
+from holdfast.model.orders import check_request
 from holdfast.model.pausing import AskPause, pause_findings
 from holdfast.model.questions import (
     Answer,
@@ -303,7 +303,7 @@ class Router:
     def _restore(self, ask: AskRestore, *, local: bool) -> JobId:
         if ask.order is None and not local:
             raise NotGranted("a restore over the Master needs an order signed by it", hint="start it with `holdfast restore`")
-        check_target(ask.request.target)
+        check_request(ask.request)
         restore_bounds(self._machine.limits(), self._machine.rules).check_target(os.fsencode(ask.request.target))
         what = f"{ask.point[:8]} -> {ask.request.target}" if ask.point else f"-> {ask.request.target}"
         job = self._book.new_job("restore", what, "local" if local else "trigger", trigger=ask.trigger)

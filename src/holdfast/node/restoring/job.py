@@ -21,8 +21,8 @@ from holdfast.model.orders import RestoreOrder, SignedOrder
 from holdfast.model.questions import AskRestore
 from holdfast.model.reading import PointReader
 from holdfast.model.rules import Rules
-from holdfast.node.bounds.limits import load_limits
-from holdfast.node.bounds.restores import restore_bounds
+from holdfast.node.bounds.limits import Limits, load_limits
+from holdfast.node.bounds.restores import RestoreBounds, restore_bounds
 from holdfast.node.restoring.copies import Copy
 from holdfast.node.restoring.mirrors import open_nearest
 from holdfast.node.restoring.orders import open_order
@@ -31,6 +31,7 @@ from holdfast.node.workers.dial import Dialler
 from holdfast.node.workers.jobs import LinkNews
 from holdfast.operations.restore import Findings, RestoreResult, restore
 from holdfast.operations.restore_attempt import AboutRestore, Attempt, begin_attempt, drop_unused, existing_above, held, record_of
+from holdfast.operations.restore_surplus import Captured
 from holdfast.operations.running import Cancellation, Meter
 from holdfast.wire.data_messages import OpenRead
 
@@ -75,10 +76,25 @@ class RestoreTask:
                 wait=cancellation.wait,
                 roots=roots,
                 attempt=attempt,
+                captured=self._captured(limits, bounds),
                 # Whoever cancels wants nothing left; all else, a pause or the end of the worker, may go on.
                 may_go_on=lambda: not cancellation.requested or cancellation.is_pause,
             )
         return self._ended(result, told or Findings(), self.clock.monotonic_s() - started_s, attempt)
+
+    def _captured(self, limits: Limits, bounds: RestoreBounds) -> Captured | None:
+        """What the dataset is here, by the rules in force; None = it is not captured on this machine, or another may be meant."""
+        dataset = None if self.ask.order is None else msgspec.json.decode(self.ask.order.body, type=RestoreOrder).dataset
+        for rule in self.rules.datasets:
+            if rule.id == dataset:
+                ours = limits.without_ours(rule)
+                return Captured(
+                    classification=rule.classification,
+                    own=ours.exclude_paths,
+                    now_ns=self.clock.now_ns(),
+                    check_remove=bounds.check_remove,
+                )
+        return None
 
     def _attempt(self, at_end: ExitStack) -> Attempt | None:
         """What is written down of it is held until the end, so that nobody takes back or forgets a restore while it runs."""
@@ -101,7 +117,8 @@ class RestoreTask:
     def _ended(self, result: RestoreResult, told: Findings, duration_s: float, attempt: Attempt | None) -> Job:
         found = (*told.kept, *result.findings)
         doubtful = any(finding.severity is not Severity.INFO for finding in found)
-        nothing = None if result.files or result.kept or result.skipped else _why_nothing(result)
+        did = result.files or result.kept or result.skipped or result.removed
+        nothing = None if did else _why_nothing(result)
         state = State.FAILED if nothing is not None else State.WARNINGS if result.failed or doubtful else State.SUCCEEDED
         kept = _undo_kept(self.ask, self.clock) if attempt is not None and attempt.steps.exists() else ()
         is_dry = self.ask.request.dry_run
@@ -187,6 +204,8 @@ def _summary(result: RestoreResult, *, dry_run: bool) -> Finding:
     parts = [f"{files_text(result.files)} ({format_size(result.bytes)}) {verb}"]
     parts += [f"{plan.replaced:,} of them in the place of others ({format_size(plan.replaced_bytes)})"] if plan.replaced else []
     parts += [f"{plan.renamed:,} of them beside others"] if plan.renamed else []
+    removed = f"{result.removed:,} that the point does not have {'would be taken' if dry_run else 'taken'} away"
+    parts += [f"{removed} ({format_size(result.removed_bytes)})"] if result.removed else []
     parts += [f"{result.kept:,} equal already"] if result.kept else []
     parts += [f"{result.skipped:,} skipped"] if result.skipped else []
     parts += [f"{result.failed:,} failed"] if result.failed else []
@@ -200,6 +219,7 @@ def _report(result: RestoreResult, *, dry_run: bool) -> Report:
         ("create", "files that are not there", plan.files - plan.replaced - plan.renamed, plan.bytes),
         ("replace", "files that take the place of others; bytes: of those that go", plan.replaced, plan.replaced_bytes),
         ("rename", "files that come to lie beside others", plan.renamed, plan.renamed_bytes),
+        ("remove", "things that the point does not have; folders with all that is in them", result.removed, result.removed_bytes),
         ("keep", "files that are equal already", plan.kept, plan.kept_bytes),
         ("skip", "files that stay as they are, by the conflict rule", plan.skipped, plan.skipped_bytes),
         ("refuse", "things that may not be written on this machine", plan.refused, 0),
