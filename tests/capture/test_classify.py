@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import subprocess
 
 import pytest
@@ -87,6 +89,28 @@ def test_types_owners_groups(machine):
     assert _chosen(machine, owners=("12345",)) == {"c.bin"}
     assert _chosen(machine, groups=("54321",)) == {"c.bin"}
     assert "c.bin" not in _chosen(machine, owners=("root",))
+
+
+def test_owners_by_the_group_they_are_in_whatever_group_their_files_have(machine, monkeypatch):
+    """What "all documents of the executives" means where each user's files have a group of that user alone."""
+    people = {2001: ("ann", 2001), 2002: ("bea", 2002), 2003: ("cy", 900)}
+    in_groups = {"ann": [2001, 900], "bea": [2002], "cy": [900]}
+
+    class Person:
+        def __init__(self, uid):
+            self.pw_uid, (self.pw_name, self.pw_gid) = uid, people[uid]
+
+    monkeypatch.setattr(pwd, "getpwuid", Person)
+    monkeypatch.setattr(os, "getgrouplist", lambda name, gid: in_groups[name])
+    monkeypatch.setattr(grp, "getgrnam", lambda name: {"execs": grp.struct_group((name, "x", 900, []))}[name])
+    _write(machine, "ann", "bea", "cy", "nobody")
+    for name, uid in (("ann", 2001), ("bea", 2002), ("cy", 2003), ("nobody", 2004)):
+        os.chown(machine.source / name, uid, 2000)
+    assert _chosen(machine, owners=("@execs",)) == {"ann", "cy"}
+    assert _chosen(machine, owners=("@900", "2002")) == {"ann", "bea", "cy"}
+    assert _chosen(machine, owners=("2002",)) == {"bea"}
+    result = machine.run(machine.dataset(owners=("@no-such-group",)))
+    assert [finding.code for finding in result.findings] == ["unknown-group"]
 
 
 def test_an_unknown_owner_is_said(machine):

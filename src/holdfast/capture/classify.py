@@ -22,6 +22,8 @@ from holdfast.core.units import format_duration, format_size
 from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding, Severity
 
+MEMBERS = "@"
+"""How an owner begins that is a group: whoever is in it."""
 CACHE_TAG = b"CACHEDIR.TAG"
 # https://bford.info/cachedir/
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
@@ -54,11 +56,16 @@ class Classifier:
         self._older = None if classification.older_than_s is None else now_ns - int(classification.older_than_s * 1e9)
         self._newer = None if classification.newer_than_s is None else now_ns - int(classification.newer_than_s * 1e9)
         self._types = tuple(f".{ending.lower().lstrip('.')}".encode() for ending in classification.types)
-        self._uids = self._resolve(classification.owners, lambda name: pwd.getpwnam(name).pw_uid, "owner")
+        users = [owner for owner in classification.owners if not owner.startswith(MEMBERS)]
+        teams = [owner.removeprefix(MEMBERS) for owner in classification.owners if owner.startswith(MEMBERS)]
+        self._uids = self._resolve(users, lambda name: pwd.getpwnam(name).pw_uid, "owner")
+        self._teams = self._resolve(teams, lambda name: grp.getgrnam(name).gr_gid, "group")
+        self._known: dict[int, bool] = {}
         self._gids = self._resolve(classification.groups, lambda name: grp.getgrnam(name).gr_gid, "group")
         self._patterns = (classification.include, classification.exclude)
         self.limited = any(
-            limit is not None for limit in (self._larger_than, self._smaller_than, self._older, self._newer, self._uids, self._gids)
+            limit is not None
+            for limit in (self._larger_than, self._smaller_than, self._older, self._newer, self._uids, self._teams, self._gids)
         ) or bool(self._types)
         self.selective = self.limited or bool(classification.include)
         self.plain = not self.limited and not classification.include and not classification.exclude
@@ -77,7 +84,7 @@ class Classifier:
             or (self._smaller_than is not None and size >= self._smaller_than)
             or (self._older is not None and status.st_mtime_ns >= self._older)
             or (self._newer is not None and status.st_mtime_ns <= self._newer)
-            or (self._uids is not None and status.st_uid not in self._uids)
+            or not self._owned(status.st_uid)
             or (self._gids is not None and status.st_gid not in self._gids)
             or (self._types and not name.lower().endswith(self._types))
         )
@@ -95,11 +102,20 @@ class Classifier:
             return "older_than", format_duration(asked.older_than_s or 0)
         if self._newer is not None and status.st_mtime_ns <= self._newer:
             return "newer_than", format_duration(asked.newer_than_s or 0)
-        if self._uids is not None and status.st_uid not in self._uids:
+        if not self._owned(status.st_uid):
             return "owners", ", ".join(asked.owners)
         if self._gids is not None and status.st_gid not in self._gids:
             return "groups", ", ".join(asked.groups)
         return "types", ", ".join(asked.types)
+
+    def _owned(self, uid: int) -> bool:
+        """Whether files of this user are asked for: by name, or because they are in one of the groups."""
+        if self._uids is None and self._teams is None:
+            return True
+        known = self._known.get(uid)
+        if known is None:
+            known = self._known[uid] = uid in (self._uids or ()) or not (self._teams or frozenset()).isdisjoint(_groups_of(uid))
+        return known
 
     def _resolve(self, names: Iterable[str], look_up: Callable[[str], int], what: str) -> frozenset[int] | None:
         found: set[int] = set()
@@ -118,6 +134,15 @@ class Classifier:
                     ),
                 )
         return frozenset(found) if asked else None
+
+
+def _groups_of(uid: int) -> Iterable[int]:
+    """The groups of a user, the first one too; asked for by user, since a directory need not list who is in a group."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return ()
+    return os.getgrouplist(user.pw_name, user.pw_gid)
 
 
 def is_cache_folder(path: bytes) -> tuple[bool, int]:
