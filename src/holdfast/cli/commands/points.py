@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from holdfast.cli.choosing_points import Like, points_listed, points_meant
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable
 from holdfast.cli.datasets import refuse_unknown_dataset
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 points_app = typer.Typer(help="Restore points: list, tag, lock, expire, forget.", rich_markup_mode=None)
 dataset_app = typer.Typer(help="Datasets as repositories hold them.", no_args_is_help=True, rich_markup_mode=None)
 
-PointsArgument = Annotated[list[str], typer.Argument(help="Ids of points, or their beginnings.")]
+PointsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of points, or their beginnings.")]
+OfDatasetOption = Annotated[str, typer.Option("--dataset", help="In place of ids: of this dataset ...")]
+OfOperationOption = Annotated[str, typer.Option("--operation", help="... and made by this operation ...")]
+OfTagOption = Annotated[str, typer.Option("--tag", help="... and with this tag, given by hand or inherited ...")]
+BeforeOption = Annotated[str, typer.Option("--before", metavar="TIME", help="... and earlier than this: ISO 8601, or like '90d ago'.")]
+# In one call of the API.
+_MOST_AT_ONCE = 1_000
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would become of each.")]
 
 
@@ -41,13 +48,7 @@ def points(
     """The restore points, oldest first. Exit 3 when a repository could not be asked."""
     if context.invoked_subcommand is not None:
         return
-    from holdfast.model.questions import AskPoints
-
-    answer: dict[str, Any] = through_master_or_agent(
-        resolve_home(home),
-        lambda client: client.get("/points", dataset=dataset, repository=repository, tag=tag),
-        lambda place: plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository, tag=tag))),
-    )
+    answer = points_listed(resolve_home(home), dataset, repository, tag)
     rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
     if dataset and not rows and not tag:
         refuse_unknown_dataset(resolve_home(home), dataset)
@@ -76,9 +77,13 @@ def points(
 
 @points_app.command()
 def tag(
-    ids: PointsArgument,
+    ids: PointsArgument = None,
     add: Annotated[list[str] | None, typer.Option("--add", help="A word to add; may be repeated.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="A word to take away; may be repeated.")] = None,
+    dataset: OfDatasetOption = "",
+    operation: OfOperationOption = "",
+    tag: OfTagOption = "",
+    before: BeforeOption = "",
     repository: RepositoryOption = "",
     dry_run: DryRunOption = False,
     home: HomeOption = None,
@@ -87,16 +92,22 @@ def tag(
     """Give points words of your own, or take them away."""
     from holdfast.model.point_changes import Tag
 
-    body = {"points": ids, "repository": repository, "dry_run": dry_run, "add": add or [], "remove": remove or []}
+    place = resolve_home(home)
+    meant = points_meant(place, ids, Like(dataset=dataset, operation=operation, tag=tag, before=before), repository)
+    body = {"points": meant, "repository": repository, "dry_run": dry_run, "add": add or [], "remove": remove or []}
     change = Tag(add=tuple(add or ()), remove=tuple(remove or ()))
-    _tell(_change(resolve_home(home), "/points/tag", body, change), as_json)
+    _tell(_change(place, "/points/tag", body, change), as_json)
 
 
 @points_app.command()
 def lock(
-    ids: PointsArgument,
+    ids: PointsArgument = None,
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601.")] = "",
     duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="From now on, like 30d.")] = "",
+    dataset: OfDatasetOption = "",
+    operation: OfOperationOption = "",
+    tag: OfTagOption = "",
+    before: BeforeOption = "",
     repository: RepositoryOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: DryRunOption = False,
@@ -109,15 +120,15 @@ def lock(
     moment = parse_time(until, now(SystemClock()), None) if until else None
     if moment is not None and moment <= now(SystemClock()):
         raise UsageError(f"{until} has passed: a lock until then locks nothing", hint="give a time to come, or --for 30d")
+    place = resolve_home(home)
     body = {
-        "points": ids,
+        "points": points_meant(place, ids, Like(dataset=dataset, operation=operation, tag=tag, before=before), repository),
         "repository": repository,
         "dry_run": dry_run,
         "until": format_utc(moment) if moment else "",
         "duration": duration,
     }
     change = Lock(until=moment, for_s=parse_duration_s(duration) if duration else None)
-    place = resolve_home(home)
     planned = _change(place, "/points/lock", {**body, "dry_run": True}, change)
     if not dry_run:
         _ask_first(planned, yes, _LOCKING)
@@ -126,11 +137,16 @@ def lock(
 
 @points_app.command()
 def expire(
-    ids: PointsArgument,
+    ids: PointsArgument = None,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="ISO 8601.")] = "",
     at_once: Annotated[bool, typer.Option("--now", help="From now on.")] = False,
     never: Annotated[bool, typer.Option("--never", help="Take back what was said before.")] = False,
+    dataset: OfDatasetOption = "",
+    operation: OfOperationOption = "",
+    tag: OfTagOption = "",
+    before: BeforeOption = "",
     repository: RepositoryOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before those that were chosen, not named, expire now.")] = False,
     dry_run: DryRunOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -141,13 +157,21 @@ def expire(
     if sum((bool(at), at_once, never)) != 1:
         raise UsageError("when do they expire?", hint="give --at TIME, --now or --never, one of them")
     moment = None if never else parse_time(at or "now", now(SystemClock()), None)
-    body = {"points": ids, "repository": repository, "dry_run": dry_run, "at": format_utc(moment) if moment else ""}
-    _tell(_change(resolve_home(home), "/points/expire", body, Expire(at=moment)), as_json)
+    place = resolve_home(home)
+    meant = points_meant(place, ids, Like(dataset=dataset, operation=operation, tag=tag, before=before), repository)
+    body = {"points": meant, "repository": repository, "dry_run": dry_run, "at": format_utc(moment) if moment else ""}
+    if not (ids or never or dry_run):
+        _ask_first(_change(place, "/points/expire", {**body, "dry_run": True}, Expire(at=moment)), yes, _EXPIRING)
+    _tell(_change(place, "/points/expire", body, Expire(at=moment)), as_json)
 
 
 @points_app.command()
 def forget(
-    ids: PointsArgument,
+    ids: PointsArgument = None,
+    dataset: OfDatasetOption = "",
+    operation: OfOperationOption = "",
+    tag: OfTagOption = "",
+    before: BeforeOption = "",
     repository: RepositoryOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; also forget the newest point of a dataset.")] = False,
     dry_run: DryRunOption = False,
@@ -158,7 +182,8 @@ def forget(
     from holdfast.model.point_changes import Forget
 
     place = resolve_home(home)
-    body = {"points": ids, "repository": repository, "newest": yes or dry_run}
+    meant = points_meant(place, ids, Like(dataset=dataset, operation=operation, tag=tag, before=before), repository)
+    body = {"points": meant, "repository": repository, "newest": yes or dry_run}
     planned = _change(place, "/points/forget", {**body, "dry_run": True}, Forget(newest=yes or dry_run))
     if dry_run:
         _tell(planned, as_json)
@@ -190,6 +215,19 @@ def forget_dataset(
 
 
 def _change(home: Path, path: str, body: dict[str, Any], change: PointChange) -> dict[str, Any]:
+    """So many at once as the Master takes: of more, each call for itself is done whole or not at all."""
+    if "points" not in body:
+        return _change_at_once(home, path, body, change)
+    changed: dict[str, Any] = {"changes": [], "unreachable": [], "dry_run": body["dry_run"]}
+    for first in range(0, len(body["points"]), _MOST_AT_ONCE):
+        some = {**body, "points": body["points"][first : first + _MOST_AT_ONCE]}
+        answer = _change_at_once(home, path, some, change)
+        changed["changes"] += answer["changes"]
+        changed["unreachable"] += [each for each in answer.get("unreachable", ()) if each not in changed["unreachable"]]
+    return changed
+
+
+def _change_at_once(home: Path, path: str, body: dict[str, Any], change: PointChange) -> dict[str, Any]:
     def by_agent(place: Path) -> dict[str, Any]:
         from holdfast.model.questions import AskChangePoints
 
@@ -221,6 +259,7 @@ _FORGETTING = Irrevocable("forgotten", "forgotten for ever", "forget {} for ever
 _LOCKING = Irrevocable("changed", "locked, and nobody can end a lock early", "lock {}, with no way back?", "nothing was locked")
 
 
+_EXPIRING = Irrevocable("changed", "let go by the next run", "expire {}?", "nothing expires")
 _DONE = ("changed", "forgotten")
 
 
