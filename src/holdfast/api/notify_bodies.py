@@ -58,6 +58,7 @@ class NotifyRuleWanted(Body):
 
 
 class ChannelWanted(Body):
-    """`secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`."""
+    """`secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`; or `script://NAME`, a script that root
+    has put into the Master's home."""
 
     secret_url: str = Field(min_length=1, max_length=4_000)

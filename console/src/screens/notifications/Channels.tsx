@@ -135,7 +135,7 @@ function Address({ channel = "", taken, onClose }: { channel?: string; taken: re
       )}
       <PasswordInput
         label="Address"
-        description="As apprise takes it: mailto://USER:PASSWORD@mail.example.net?to=ops@example.net. It is encrypted, and never shown again."
+        description="As apprise takes it: mailto://USER:PASSWORD@mail.example.net?to=ops@example.net; or script://NAME, a script on the Master's machine. It is encrypted, and never shown again."
         value={url}
         onChange={(event) => setUrl(event.currentTarget.value)}
         autoComplete="off"

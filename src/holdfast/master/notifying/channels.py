@@ -17,7 +17,7 @@ from holdfast.wire.authority import Authority
 
 _PURPOSE = b"holdfast notification channels 1"
 _NONCE_BYTES = 12
-_SERVICE = re.compile(r"([a-z0-9][a-z0-9+.-]{0,40})://\S", re.IGNORECASE)
+_SERVICE = re.compile(r"([a-z0-9][a-z0-9+.-]{0,40})://(?:\S|$)", re.IGNORECASE)
 
 
 def service_of(url: str) -> str:

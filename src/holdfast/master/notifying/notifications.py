@@ -15,14 +15,14 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from holdfast.compiler.parse import parse_document
-from holdfast.core.errors import Conflict, HoldfastError, Refused, UnknownName
+from holdfast.core.errors import Conflict, HoldfastError, NotReachable, Refused, UnknownName, UsageError
 from holdfast.core.ids import NodeId
 from holdfast.master.deployment import deployment
 from holdfast.master.environment import newest_revision
 from holdfast.master.foundation import Foundation
 from holdfast.master.hub import Hub
 from holdfast.master.looks import Looks
-from holdfast.master.notifying import channels, sending
+from holdfast.master.notifying import channels, scripts, sending
 from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, failed_job, said
 from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
 from holdfast.master.notifying.wording import Attachment, Message, message_of
@@ -125,7 +125,7 @@ class Notifications:
         """A new channel, or another address of one. Raises `UsageError` for an address that nothing understands."""
         check_name(name, "channel")
         service = channels.service_of(url)
-        await asyncio.to_thread(sending.check_address, url)
+        await asyncio.to_thread(self._check_address, service, url)
         sealed = channels.seal(self._base.authority, self._base.entropy, name, url)
 
         def work(session: Session) -> NotificationsView:
@@ -274,7 +274,7 @@ class Notifications:
         channel = await self._base.database.run(lambda s: notifications.channel(s, name))
         try:
             url = channels.unseal(self._base.authority, name, channel.sealed_url)
-            await asyncio.wait_for(asyncio.to_thread(sending.send, url, message, attached), SEND_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.to_thread(self._hand_over, url, message, attached), SEND_TIMEOUT_S)
         except TimeoutError:
             await self._note(name, f"the service did not answer within {SEND_TIMEOUT_S:.0f} s")
             raise Refused(f"channel {name!r} did not answer within {SEND_TIMEOUT_S:.0f} s", hint="see whether the service is up") from None
@@ -282,6 +282,24 @@ class Notifications:
             await self._note(name, error.message)
             raise
         await self._note(name, "")
+
+    def _check_address(self, service: str, url: str) -> None:
+        """Raises `UsageError`."""
+        if service == scripts.SERVICE:
+            scripts.script_at(self._base.config.home, url)
+        else:
+            sending.check_address(url)
+
+    def _hand_over(self, url: str, message: Message, attached: Attachment | None) -> None:
+        """Raises `NotReachable`. Blocks."""
+        if channels.service_of(url) != scripts.SERVICE:
+            sending.send(url, message, attached)
+            return
+        try:
+            script = scripts.script_at(self._base.config.home, url)
+        except UsageError as error:
+            raise NotReachable(error.message, hint=error.hint) from error
+        scripts.run_script(script, message)
 
     async def _note(self, name: str, error: str) -> None:
         now = self._base.now()
