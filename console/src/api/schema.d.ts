@@ -2849,7 +2849,8 @@ export interface components {
         };
         /**
          * ChannelWanted
-         * @description `secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`.
+         * @description `secret_url`: an address as apprise takes it, such as `mailto://USER:PASSWORD@HOST?to=WHOM`; or `script://NAME`, a script that root
+         *     has put into the Master's home.
          */
         ChannelWanted: {
             /** Secret Url */
@@ -3119,6 +3120,7 @@ export interface components {
         /**
          * GroupWanted
          * @description Names as in the document; those that it does not have (yet) do no harm. `tags`: nodes that bear one of them.
+         *     `datasets`: NODE/POLICY, or *\/POLICY.
          */
         GroupWanted: {
             /**
@@ -3146,6 +3148,11 @@ export interface components {
              * @default []
              */
             repositories: string[];
+            /**
+             * Datasets
+             * @default []
+             */
+            datasets: string[];
         };
         /**
          * HoldArchive
@@ -4173,6 +4180,7 @@ export interface components {
             tags: string[];
             flows: string[];
             repositories: string[];
+            datasets: string[];
         };
         /**
          * GrantList
@@ -4222,7 +4230,8 @@ export interface components {
         };
         /**
          * MayRow
-         * @description `everything`: on all there is, now and later; else on what is named. `roles`: where it comes from.
+         * @description `everything`: on all there is, now and later; else on what is named, with what that brings. `roles`: where it comes from.
+         *         `datasets`: those that none of the nodes and flows brings.
          */
         MayRow: {
             activity: string;
@@ -4230,6 +4239,7 @@ export interface components {
             nodes: string[];
             flows: string[];
             repositories: string[];
+            datasets: string[];
             roles: string[];
         };
         /**

@@ -37,13 +37,15 @@ class RoleWanted(Body):
 
 
 class GroupWanted(Body):
-    """Names as in the document; those that it does not have (yet) do no harm. `tags`: nodes that bear one of them."""
+    """Names as in the document; those that it does not have (yet) do no harm. `tags`: nodes that bear one of them.
+    `datasets`: NODE/POLICY, or */POLICY."""
 
     nodes: _Names = Field(default=[], max_length=10_000)
     node_groups: _Names = Field(default=[], max_length=10_000)
     tags: _Names = Field(default=[], max_length=10_000)
     flows: _Names = Field(default=[], max_length=10_000)
     repositories: _Names = Field(default=[], max_length=10_000)
+    datasets: _Names = Field(default=[], max_length=10_000)
 
 
 class GrantWanted(Body):
@@ -94,6 +96,7 @@ class GroupView(_Answer, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     flows: tuple[str, ...]
     repositories: tuple[str, ...]
+    datasets: tuple[str, ...]
 
 
 class GroupList(_Answer, frozen=True, kw_only=True):
@@ -107,13 +110,15 @@ class GrantList(_Answer, frozen=True, kw_only=True):
 
 
 class MayRow(_Answer, frozen=True, kw_only=True):
-    """`everything`: on all there is, now and later; else on what is named. `roles`: where it comes from."""
+    """`everything`: on all there is, now and later; else on what is named, with what that brings. `roles`: where it comes from.
+    `datasets`: those that none of the nodes and flows brings."""
 
     activity: str
     everything: bool
     nodes: tuple[str, ...]
     flows: tuple[str, ...]
     repositories: tuple[str, ...]
+    datasets: tuple[str, ...]
     roles: tuple[str, ...]
 
 

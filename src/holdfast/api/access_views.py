@@ -6,7 +6,7 @@ from holdfast.api.access_bodies import GroupView, MayRow, RoleView, TokenScope, 
 from holdfast.master.master import Master
 from holdfast.master.records.access import ApiToken
 from holdfast.model.access import Activity, ResourceGroup, Rights, Role
-from holdfast.model.sight import sight_of
+from holdfast.model.sight import Landscape, Sight, sight_of
 
 
 async def may_rows(rights: Rights, master: Master) -> tuple[MayRow, ...]:
@@ -24,11 +24,20 @@ async def may_rows(rights: Rights, master: Master) -> tuple[MayRow, ...]:
             nodes=tuple(sorted(sight.node_names)),
             flows=tuple(sorted(sight.flows)),
             repositories=tuple(sorted(sight.repository_names)),
+            datasets=_alone(sight, landscape),
             roles=roles,
         )
-        if sight.everything or row.nodes or row.flows or row.repositories:
+        if sight.everything or row.nodes or row.flows or row.repositories or row.datasets:
             rows.append(row)
     return tuple(rows)
+
+
+def _alone(sight: Sight, landscape: Landscape) -> tuple[str, ...]:
+    """Labels of datasets that no node and no flow among what is granted brings."""
+    if sight.everything:
+        return ()
+    resources = (known.resource for known in landscape.datasets if sight.has_dataset(known.resource.name))
+    return tuple(sorted(each.name for each in resources if not (each.nodes & sight.node_names or each.flows & sight.flows)))
 
 
 def role_view(role: Role) -> RoleView:
@@ -44,6 +53,7 @@ def group_view(group: ResourceGroup) -> GroupView:
         tags=tuple(sorted(group.tags)),
         flows=tuple(sorted(group.flows)),
         repositories=tuple(sorted(group.repositories)),
+        datasets=tuple(sorted(group.datasets)),
     )
 
 

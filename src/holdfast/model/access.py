@@ -122,9 +122,10 @@ ADMIN_ROLE = BUILTIN_ROLES["admin"]
 
 
 class ResourceGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Some resources, by their names in the environment document: nodes, also by group or tag; flows; repositories.
+    """Some resources, by their names in the environment document: nodes, also by group or tag; flows; repositories; datasets.
 
-    A node brings the datasets that are captured on it, a flow the datasets it captures, a repository what is stored in it.
+    A node brings the datasets that are captured on it, a flow the datasets it captures, a repository what is stored in it. A dataset is
+    named NODE/POLICY, or */POLICY for those of a policy on whatever machine; it brings itself alone, wherever it is stored.
     """
 
     name: str
@@ -134,6 +135,7 @@ class ResourceGroup(msgspec.Struct, frozen=True, kw_only=True):
     tags: frozenset[str] = frozenset()
     flows: frozenset[str] = frozenset()
     repositories: frozenset[str] = frozenset()
+    datasets: frozenset[str] = frozenset()
 
 
 ALL = ResourceGroup(name=EVERYTHING, everything=True)
@@ -217,6 +219,7 @@ def covers(group: ResourceGroup, resource: Resource) -> bool:
         or group.tags & resource.tags
         or group.flows & resource.flows
         or group.repositories & resource.repositories
+        or (resource.kind == "dataset" and not group.datasets.isdisjoint({resource.name, f"*/{resource.name.partition('/')[2]}"}))
     )
 
 

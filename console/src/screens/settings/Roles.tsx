@@ -65,6 +65,7 @@ function contentOf(group: Schemas["GroupView"]): string {
     ["tags", group.tags],
     ["flows", group.flows],
     ["repositories", group.repositories],
+    ["datasets", group.datasets],
   ] as const;
   return parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind} ${names.join(", ")}`).join("; ") || "nothing yet";
 }
@@ -118,12 +119,13 @@ const KINDS = [
   ["tags", "Tags of nodes"],
   ["flows", "Flows"],
   ["repositories", "Repositories"],
+  ["datasets", "Datasets, as NODE/POLICY or */POLICY"],
 ] as const;
 type Names = Record<(typeof KINDS)[number][0], string[]>;
 
 function NewGroup({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
-  const [names, setNames] = useState<Names>({ nodes: [], node_groups: [], tags: [], flows: [], repositories: [] });
+  const [names, setNames] = useState<Names>({ nodes: [], node_groups: [], tags: [], flows: [], repositories: [], datasets: [] });
   const add = () => take(client.PUT("/api/v1/resource-groups/{group}", { params: { path: { group: name } }, body: names }));
   return (
     <Modal opened onClose={onClose} title="Make a group">

@@ -131,7 +131,7 @@ function May({ user }: { user: string }) {
     <ul aria-label={`What ${user} can do`}>
       {rows.map((row) => (
         <li key={row.activity}>
-          {row.activity} on {row.everything ? EVERYTHING : [...row.nodes, ...row.flows, ...row.repositories].join(", ")} (role {row.roles.join(", ")})
+          {row.activity} on {row.everything ? EVERYTHING : [...row.nodes, ...row.flows, ...row.repositories, ...row.datasets].join(", ")} (role {row.roles.join(", ")})
         </li>
       ))}
     </ul>

@@ -82,6 +82,7 @@ async def put_resource_group(group: str, body: GroupWanted, master: MasterOf) ->
         tags=frozenset(body.tags),
         flows=frozenset(body.flows),
         repositories=frozenset(body.repositories),
+        datasets=frozenset(body.datasets),
     )
     await master.permissions.put_group(made)
     return reply(group_view(made))

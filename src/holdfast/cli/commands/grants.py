@@ -19,7 +19,7 @@ _Names = list[str] | None
 _User = Annotated[str, typer.Argument(metavar="USER")]
 _Role = Annotated[str, typer.Argument(metavar="ROLE")]
 _Group = Annotated[str, typer.Argument(metavar="GROUP")]
-_KINDS = ("nodes", "node_groups", "tags", "flows", "repositories")
+_KINDS = ("nodes", "node_groups", "tags", "flows", "repositories", "datasets")
 
 
 @role_app.command("ls")
@@ -79,10 +79,11 @@ def set_group(
     tag: Annotated[_Names, typer.Option("--tag", help="The nodes with this tag.")] = None,
     flow: Annotated[_Names, typer.Option("--flow", help="A flow, with what it captures.")] = None,
     repository: Annotated[_Names, typer.Option("--repository", help="A repository, with what is stored in it.")] = None,
+    dataset: Annotated[_Names, typer.Option("--dataset", help="A dataset, NODE/POLICY, or */POLICY wherever it is captured.")] = None,
     home: HomeOption = None,
 ) -> None:
     """Make a resource group, or say anew what is in it."""
-    content = dict(zip(_KINDS, (node or [], node_group or [], tag or [], flow or [], repository or []), strict=True))
+    content = dict(zip(_KINDS, (node or [], node_group or [], tag or [], flow or [], repository or [], dataset or []), strict=True))
     made = master_client(home).put(path_of("resource-groups", group), content)
     say(f"{group}: {_content(made)}")
 
@@ -187,4 +188,4 @@ def _content(group: dict[str, Any]) -> str:
 def _reach(row: dict[str, Any]) -> str:
     if row["everything"]:
         return "everything"
-    return "; ".join(f"{kind} {', '.join(row[kind])}" for kind in ("nodes", "flows", "repositories") if row[kind])
+    return "; ".join(f"{kind} {', '.join(row[kind])}" for kind in ("nodes", "flows", "repositories", "datasets") if row[kind])

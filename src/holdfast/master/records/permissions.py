@@ -159,10 +159,12 @@ def put_group(session: Session, group: ResourceGroup) -> None:
 
 
 def rename_node(session: Session, old: str, new: str) -> None:
-    """Groups name nodes as the document does."""
+    """Groups name nodes, and datasets on them, as the document does."""
     for group in load(session).groups.values():
-        if old in group.nodes:
-            put_group(session, msgspec.structs.replace(group, nodes=group.nodes - {old} | {new}))
+        nodes = frozenset(new if name == old else name for name in group.nodes)
+        datasets = frozenset(f"{new}/{label.partition('/')[2]}" if label.startswith(f"{old}/") else label for label in group.datasets)
+        if (nodes, datasets) != (group.nodes, group.datasets):
+            put_group(session, msgspec.structs.replace(group, nodes=nodes, datasets=datasets))
 
 
 def remove_group(session: Session, name: str) -> None:
