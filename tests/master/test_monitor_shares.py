@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId
-from holdfast.master.monitor_shares import Share, earliest, jobs_of, shares_of
+from holdfast.master.monitor_shares import RANK, Share, earliest, jobs_of, shares_of
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 
@@ -46,8 +46,21 @@ def _together(shares: list[Share]) -> tuple[object, ...]:
     )
 
 
-@given(st.lists(st.lists(PROTECTIONS, max_size=4), max_size=4))
-def test_shares_of_nodes_come_to_what_one_node_would_have_with_all(nodes: list[list[Protection]]) -> None:
+def test_what_is_still_to_come_does_not_turn_a_mover_off() -> None:
+    """A monthly operation beside an hourly one: the mover was "off" until the first of the month."""
+    plain = {"dataset": "n/a", "dataset_id": DatasetId("a"), "receiver": "vault"}
+    hourly = Protection(**plain, operation="backup", state=State.SUCCEEDED, last_at=AT)
+    monthly = Protection(**plain, operation="monthly", state=State.UNKNOWN, due_at=AT)
+    ways = {**WAYS, (DatasetId("a"), "monthly", ActionId("")): (("office", 0),)}
+    assert shares_of([hourly, monthly], ways, "office")[0].rank == RANK["ok"]
+    assert shares_of([monthly], ways, "office")[0].rank == RANK["off"]
+
+
+@given(st.lists(PROTECTIONS, max_size=16))
+def test_shares_of_nodes_come_to_what_one_node_would_have_with_all(protections: list[Protection]) -> None:
+    # A dataset is one node's, whatever it promises of it.
+    by_dataset = {dataset: [each for each in protections if each.dataset_id == dataset] for dataset in "abcd"}
+    nodes = [by_dataset["a"] + by_dataset["b"], by_dataset["c"], by_dataset["d"]]
     whole = shares_of([each for node in nodes for each in node], WAYS, "office")
     parts = [shares_of(node, WAYS, "office") for node in nodes]
     assert whole.keys() == {index for part in parts for index in part} <= {0}

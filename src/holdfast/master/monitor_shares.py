@@ -10,10 +10,11 @@ from datetime import datetime
 from holdfast.compiler.passes.merge import PromiseKey
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.master.monitor_values import MonitorState
+from holdfast.master.verdict import is_still_to_come, places_kept
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 
-# What has not run yet is not kept anywhere: among others that are well it must be seen.
+# What has not run yet is not kept anywhere: among others that are well it must be seen, unless it is only still to come.
 WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "off", "ok")
 RANK: Mapping[MonitorState, int] = {state: rank for rank, state in enumerate(WORST_FIRST)}
 _BUSY = (State.RUNNING, State.QUEUED)
@@ -80,10 +81,12 @@ def jobs_of(rows: Iterable[Row]) -> tuple[JobId, ...]:
 
 def _folded(rows: list[Row]) -> Share:
     protections = [protection for _, protection in rows]
+    kept = places_kept(protections)
+    ranks = [key[0] for key, each in rows if key[0] != RANK["off"] or not is_still_to_come(each, kept)]
     return Share(
         rows=tuple(rows),
         notable=tuple(row for row in rows if _is_notable(row[1])),
-        rank=min(key[0] for key, _ in rows),
+        rank=min(ranks),
         lag_s=max((lag for p in protections if (lag := lag_s(p)) is not None), default=None),
         last_at=earliest(p.last_at for p in protections),
         due_at=earliest(p.due_at for p in protections),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import Enum
 
 import msgspec
 
-from holdfast.core.ids import DatasetId
+from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 
@@ -49,20 +49,30 @@ def standing_of(protection: Protection) -> Standing:
     return Standing.FRESH if protection.last_at is None else Standing.PROTECTED
 
 
+def places_kept(protections: Iterable[Protection]) -> frozenset[tuple[DatasetId, ActionId]]:
+    """Where each dataset has arrived by some operation."""
+    return frozenset((each.dataset_id, each.action_id) for each in protections if each.last_at is not None)
+
+
+def is_still_to_come(protection: Protection, kept: Set[tuple[DatasetId, ActionId]]) -> bool:
+    """Of one that never ran: its first time is to come, as that of a monthly operation is, and another has brought the dataset to the same
+    place. Nothing is missing there that was promised by now."""
+    return protection.last_at is None and protection.due_at is not None and (protection.dataset_id, protection.action_id) in kept
+
+
 def rank_of(protection: Protection) -> int:
     """The lower the worse it does."""
     return _RANK[standing_of(protection)]
 
 
 def standings(protections: Iterable[Protection]) -> dict[DatasetId, DatasetStanding]:
-    """One for each dataset, in the order they come. A monthly operation, say, whose first time is still to come takes nothing from a
-    dataset that another operation has brought to the same place: nothing is missing there that was promised by now."""
+    """One for each dataset, in the order they come."""
     every = tuple(protections)
-    kept = {(each.dataset_id, each.action_id) for each in every if each.last_at is not None}
+    kept = places_kept(every)
     found: dict[DatasetId, DatasetStanding] = {}
     for protection in every:
         standing = standing_of(protection)
-        if standing is Standing.FRESH and protection.due_at is not None and (protection.dataset_id, protection.action_id) in kept:
+        if standing is Standing.FRESH and is_still_to_come(protection, kept):
             standing = Standing.PROTECTED
         known = found.get(protection.dataset_id)
         if known is None or _RANK[standing] < _RANK[known.standing]:
