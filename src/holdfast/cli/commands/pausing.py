@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,9 @@ from holdfast.cli.output import ProgressLine, local_time, note, print_json, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
 from holdfast.core.errors import Conflict
 from holdfast.core.units import parse_duration_s
-from holdfast.model.pausing import AskPause
+
+if TYPE_CHECKING:
+    from holdfast.model.pausing import AskPause
 
 _LOOK_S = 0.5
 
@@ -34,6 +36,8 @@ def pause(
     as_json: JsonOption = False,
 ) -> None:
     """Let nobody begin work in it, so that `restic prune` finds it free. Runs wait, and are caught up with after `resume`."""
+    from holdfast.model.pausing import AskPause
+
     for_s = parse_duration_s(duration) if duration else None
     place = resolve_home(home)
     told, line = _ask(place, AskPause(repository=name, for_s=for_s), {"duration": duration}), ProgressLine()
@@ -58,6 +62,8 @@ def pause(
 
 def resume(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """End a pause. What waited is tried again by itself, within five minutes."""
+    from holdfast.model.pausing import AskPause
+
     told = _ask(resolve_home(home), AskPause(repository=name, paused=False))
     if as_json:
         print_json(told)
