@@ -40,8 +40,8 @@ from holdfast.delivery.spool.run_file import RunFile
 from holdfast.delivery.spool.stand import Stand, load_stand
 from holdfast.delivery.unpack import content_of
 from holdfast.delivery.verify import verify_payload
-from holdfast.master.access import secret_hash
 from holdfast.master.config import load_config as load_master_config
+from holdfast.master.people.access import secret_hash
 from holdfast.master.safety.sealing import load_export_key
 from holdfast.mirror.mirror import MirrorStore
 from holdfast.model import kit, rules, spans, windows

@@ -10,9 +10,9 @@ import msgspec
 from holdfast.api import streams
 from holdfast.api.callers import COOKIE
 from holdfast.core.ids import JobId, NodeId
-from holdfast.master.deltas import EnvironmentDelta
-from holdfast.master.environment import EnvironmentView
+from holdfast.master.documents.environment import EnvironmentView
 from holdfast.master.feed import MOST_AT_ONCE, RING_SIZE, Feed
+from holdfast.master.live.deltas import EnvironmentDelta
 from holdfast.master.records import browser_sessions
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
 from tests.api.streams import Subscriber, subscribed

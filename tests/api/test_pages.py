@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from holdfast.api import replies
-from holdfast.master import looks
+from holdfast.master.hub import looks
 from holdfast.model.jobs import State
 from holdfast.model.questions import AskStatus, NodeStatus, Protection, Question
 from tests.api.test_narrowed import a_job, the_office

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from holdfast.core.errors import UnknownName, UsageError
-from holdfast.master.passwords import set_password
+from holdfast.master.people.passwords import set_password
 from holdfast.master.server import load_config
 from tests.api.test_browser_sessions import PAGE, call, cookie_of, log_in
 from tests.master.masters import Running, with_master

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event
 
 from holdfast.master.config import load_config
-from holdfast.master.passwords import set_password
+from holdfast.master.people.passwords import set_password
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
 PASSWORD = "correct horse battery"

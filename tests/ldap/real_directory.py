@@ -18,7 +18,7 @@ import ldap3
 import pytest
 
 from holdfast.core.clock import SystemClock
-from holdfast.master.directories.settings import GroupRole, LdapDirectory
+from holdfast.master.directory_settings import GroupRole, LdapDirectory
 from holdfast.wire.authority import Authority
 from holdfast.wire.identity import save_credentials
 from tests.ports import first_of_a_row

@@ -21,11 +21,11 @@ from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.ids import NodeId
 from holdfast.master.config import MasterConfig, load_config, save_config
-from holdfast.master.directories.settings import Directory
-from holdfast.master.enrolment import Joined, JoinRequest
+from holdfast.master.directory_settings import Directory
 from holdfast.master.initialising import InitResult, init_master
-from holdfast.master.join_tokens import TokenWish
 from holdfast.master.master import Master, build_master
+from holdfast.master.membership.enrolment import Joined, JoinRequest
+from holdfast.master.membership.join_tokens import TokenWish
 from holdfast.master.records.tables import Table
 from holdfast.master.server import open_foundation
 from holdfast.testing.postgresql import PostgreSql

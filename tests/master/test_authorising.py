@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.core.errors import HoldfastError
-from holdfast.master.enrolment import JoinRequest
 from holdfast.master.master import Master
+from holdfast.master.membership.enrolment import JoinRequest
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.identity import key_id_of, load_key, make_csr
 from tests.api.streams import subscribed

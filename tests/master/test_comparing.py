@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import HoldfastError, ProtocolError, RepositoryDamaged, UnknownName, UsageError
 from holdfast.core.ids import DatasetId, PointId
-from holdfast.master import comparing
-from holdfast.master.comparing import Compared, Comparison, FarSide
+from holdfast.master.answers import comparing
+from holdfast.master.answers.comparing import Compared, Comparison, FarSide
 from holdfast.model.differences import AskDiff, Change, Fact
 from holdfast.model.entry import parent_of, walk_key
 from holdfast.model.points import Listing, LostListing, Point

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.core.ids import JobId, NodeId
 from holdfast.core.units import format_utc
-from holdfast.master.days import day_bounds, state_of_day
+from holdfast.master.showing.days import day_bounds, state_of_day
 from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.schedule import parse_zone
 from holdfast.testing.simulated_node import SimulatedNode

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts
-from holdfast.master.growth import CHANGED_BY, DAILY, SOONEST, is_due
 from holdfast.master.records.sizes import Size
+from holdfast.master.showing.growth import CHANGED_BY, DAILY, SOONEST, is_due
 from holdfast.model.questions import NodeStatus
 from tests.master.masters import Running, with_master
 from tests.master.test_monitor import office

@@ -16,8 +16,8 @@ from holdfast.api.app import create_app
 from holdfast.core.clock import SystemClock
 from holdfast.core.entropy import SystemEntropy
 from holdfast.core.errors import Conflict, UsageError
-from holdfast.master.enrolment import JoinRequest
 from holdfast.master.master import Master
+from holdfast.master.membership.enrolment import JoinRequest
 from holdfast.master.server import MasterConfig, Ports, init_master, listen, load_config, run, serve
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.identity import make_csr, new_key

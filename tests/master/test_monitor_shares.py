@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId
-from holdfast.master.monitor_shares import RANK, Share, earliest, jobs_of, shares_of
+from holdfast.master.monitor.shares import RANK, Share, earliest, jobs_of, shares_of
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import event, text
 
 from holdfast.core.errors import Conflict, ErrorFacts, NotReachable, UsageError
-from holdfast.master.deployment import deployment
 from holdfast.master.records import documents
 from holdfast.master.records.database import Database
-from holdfast.master.rollout import is_idle
+from holdfast.master.rules.deployment import deployment
+from holdfast.master.rules.rollout import is_idle
 from holdfast.model.jobs import Event, Severity
 from holdfast.testing.postgresql import PostgreSql
 from tests.master.masters import ONE_TO_TWO, Running, records_in, running_master

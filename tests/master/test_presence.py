@@ -8,8 +8,8 @@ import pytest
 
 from holdfast.core.errors import NotReachable
 from holdfast.core.ids import NodeId
-from holdfast.master import presence
-from holdfast.master.sessions import PATIENCE_LOOKS, QUIET_LOOKS, Session
+from holdfast.master.hub import presence
+from holdfast.master.hub.sessions import PATIENCE_LOOKS, QUIET_LOOKS, Session
 from holdfast.model.audit import AskAnchors
 from holdfast.model.questions import AskStatus, NodeStatus
 from holdfast.testing.simulated_node import SimulatedNode

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId
-from holdfast.master.verdict import Standing, standing_of, standings, verdict
+from holdfast.master.judging.verdict import Standing, standing_of, standings, verdict
 from holdfast.model.jobs import State
 from holdfast.model.questions import Protection
 

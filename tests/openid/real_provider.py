@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from holdfast.core.clock import SystemClock
-from holdfast.master.directories.settings import GroupRole, OidcDirectory
+from holdfast.master.directory_settings import GroupRole, OidcDirectory
 from holdfast.wire.authority import Authority
 from holdfast.wire.identity import save_credentials
 from tests.ports import first_of_a_row

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import Field
 
 from holdfast.api.schemas import Body
-from holdfast.master.permissions import UserView
+from holdfast.master.people.permissions import UserView
 from holdfast.model.access import Grant
 
 _NAME = Field(min_length=1, max_length=63)

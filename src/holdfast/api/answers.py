@@ -14,16 +14,16 @@ import msgspec
 from holdfast.compiler.diff import DocumentChange
 from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import NodeId
-from holdfast.master.activation import FlowView
-from holdfast.master.deltas import NamedJob
-from holdfast.master.environment import EnvironmentView
-from holdfast.master.following_rows import FollowingRow
-from holdfast.master.found import Unreachable
-from holdfast.master.join_tokens import OpenToken
-from holdfast.master.log_desk import LogLine
+from holdfast.master.answers.found import Unreachable
+from holdfast.master.documents.environment import EnvironmentView
+from holdfast.master.hub.roll_call import NodeView
+from holdfast.master.judging.following_rows import FollowingRow
+from holdfast.master.live.deltas import NamedJob
+from holdfast.master.membership.join_tokens import OpenToken
 from holdfast.master.reports.posting import ReportScheduleView
-from holdfast.master.roll_call import NodeView
-from holdfast.master.status import StatusTotals
+from holdfast.master.rules.activation import FlowView
+from holdfast.master.showing.log_desk import LogLine
+from holdfast.master.showing.status import StatusTotals
 from holdfast.model.anomalies import Anomaly
 from holdfast.model.approvals import Approval, ApprovalAct
 from holdfast.model.audit import AuditRecord, ChainFinding, StoredRecord

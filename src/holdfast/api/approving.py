@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Scope
 from holdfast.api.callers import APPROVED, CallerOf, MasterOf, peer_host
 from holdfast.api.permits import done_by
 from holdfast.core.errors import ApprovalWanted
-from holdfast.master.approvals import HeldCall
+from holdfast.master.people.approvals import HeldCall
 from holdfast.model.approvals import Approval, ApprovalAct
 from holdfast.model.audit import arguments_text
 

@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 
 from holdfast.api.callers import SAFE_METHODS, CallerOf, MasterOf, peer_host
 from holdfast.core.errors import HoldfastError, Throttled, facts_of
-from holdfast.master.audit import Act
 from holdfast.master.master import Master
+from holdfast.master.people.audit import Act
 from holdfast.model.audit import arguments_text
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from holdfast.api.answers import ErrorAnswer
 from holdfast.api.approving import needed_by
-from holdfast.master.deltas import Delta, Snapshot
+from holdfast.master.live.deltas import Delta, Snapshot
 from holdfast.model.approvals import Approval
 
 JSON = "application/json"

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from holdfast.api.schemas import Body
 from holdfast.master.directories.directories import DirectoryCheck, SignInWay
-from holdfast.master.directories.settings import Directory, GroupRole, LdapDirectory, OidcDirectory
+from holdfast.master.directory_settings import Directory, GroupRole, LdapDirectory, OidcDirectory
 
 
 class DirectorySessionWanted(Body):

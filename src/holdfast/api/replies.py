@@ -108,8 +108,8 @@ def raw_fields(value: msgspec.Struct) -> dict[str, Any]:
 
 class Rows:
     """Encodings of rows of long lists, kept as long as the rows are asked for: who keeps an unchanged row as the same object
-    (`master.node_parts`) has it encoded once. What is kept belongs to the row and to nobody's list: which rows somebody is shown is decided
-    before. Several threads may ask at once: at worst one of them encodes a row that another has encoded as well."""
+    (`master.judging.node_parts`) has it encoded once. What is kept belongs to the row and to nobody's list: which rows somebody is shown is
+    decided before. Several threads may ask at once: at worst one of them encodes a row that another has encoded as well."""
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[object, bytes]] = {}

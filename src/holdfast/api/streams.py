@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 from holdfast.api.callers import Caller
 from holdfast.api.replies import plain
 from holdfast.core.errors import Refused, Throttled
-from holdfast.master.deltas import Delta, Snapshot
 from holdfast.master.feed import RING_SIZE, Feed, Numbered
+from holdfast.master.live.deltas import Delta, Snapshot
+from holdfast.master.live.narrowing import Narrowing
 from holdfast.master.master import Master
-from holdfast.master.narrowing import Narrowing
 from holdfast.model.access import Activity, may_somewhere
 from holdfast.model.sight import REFUSED_HINT
 

@@ -166,7 +166,7 @@ def set_password_here(home: Path, user: str, ask: Callable[[], str]) -> int:
     """Set the password that `ask` gives, in the Master of this home; returns how many browsers' sessions that ends."""
     from holdfast.core.errors import UnknownName
     from holdfast.master.config import load_config
-    from holdfast.master.passwords import set_password
+    from holdfast.master.people.passwords import set_password
 
     if not has_master(home):
         raise UnknownName(f"{home} holds no Master", hint="run this on the Master's machine, with its --home")

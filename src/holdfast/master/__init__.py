@@ -3,13 +3,13 @@
 Glossary
 --------
 records       what the Master remembers, in SQLite or PostgreSQL (`records`)
-environment   the versioned document and its draft (`environment`)
-compilation   active flows and the draft of one, compiled together (`compiling`)
-activation    freeze, compile, sign, push, confirm or roll back (`activation`)
-session       one connected node (`hub`); a question is asked through it
-enrolment     how a machine becomes a node, and renews its certificate (`enrolment`)
-trigger       "run this flow now": stages of jobs on several nodes (`triggers`)
-access        the admin account, its logins and tokens (`access`)
+environment   the versioned document and its draft (`documents`)
+compilation   active flows and the draft of one, compiled together (`rules.compiling`)
+activation    freeze, compile, sign, push, confirm or roll back (`rules.activation`)
+session       one connected node (`hub.sessions`); a question is asked through it
+enrolment     how a machine becomes a node, and renews its certificate (`membership.enrolment`)
+trigger       "run this flow now": stages of jobs on several nodes (`jobs.triggers`)
+access        the admin account, its logins and tokens (`people.access`)
 
 The layer above uses `master.Master`, the value that holds all services, and `server` to start it.
 """

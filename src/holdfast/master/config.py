@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.core.errors import UsageError
 from holdfast.core.private_files import write_private
-from holdfast.master.directories.settings import Directory, check_directories
+from holdfast.master.directory_settings import Directory, check_directories
 from holdfast.master.records.database import sqlite_url
 from holdfast.model.decoding import UNREADABLE
 

@@ -1,7 +1,7 @@
 """The numbered deltas that subscribers follow: a bounded ring, read by each at its own pace.
 
 Publishing costs the same whoever listens: there is no queue per subscriber, so a slow one holds up nobody and costs nothing but its gap.
-Deltas are `master.deltas`; here only their numbers matter.
+Deltas are `master.live.deltas`; here only their numbers matter.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from holdfast.core.entropy import Entropy
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.core.ids import EnvironmentId, new_id
 from holdfast.core.private_files import make_private_folder
-from holdfast.master.access import ADMIN, new_secret, new_token
 from holdfast.master.config import MasterConfig, save_config
-from holdfast.master.environment import first_revision
-from holdfast.master.passwords import hash_password
+from holdfast.master.documents.environment import first_revision
+from holdfast.master.people.access import ADMIN, new_secret, new_token
+from holdfast.master.people.passwords import hash_password
 from holdfast.master.records import access, documents, permissions
 from holdfast.master.records.database import Database
 from holdfast.master.records.documents import Environment

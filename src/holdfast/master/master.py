@@ -5,53 +5,53 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from holdfast.master.access import Access
-from holdfast.master.activation import Activation
-from holdfast.master.anomalies import AnomalyDesk
-from holdfast.master.approvals import ApprovalDesk
-from holdfast.master.archives import ArchiveDesk
-from holdfast.master.audit import AuditLog
-from holdfast.master.browser_sessions import BrowserSessions
-from holdfast.master.days import Days
+from holdfast.master.answers.archives import ArchiveDesk
+from holdfast.master.answers.queries import Queries
 from holdfast.master.directories.directories import Directories
-from holdfast.master.downloads import Downloads
-from holdfast.master.enrolment import Enrolment
-from holdfast.master.environment import Environments
-from holdfast.master.environment_edits import EnvironmentEdits
-from holdfast.master.foreseeing import Foreseeing
+from holdfast.master.documents.edits import EnvironmentEdits
+from holdfast.master.documents.environment import Environments
 from holdfast.master.foundation import Foundation
-from holdfast.master.growth import Growth
-from holdfast.master.history import History
-from holdfast.master.hub import Hub
-from holdfast.master.join_tokens import JoinTokens
-from holdfast.master.landscape import Landscapes
-from holdfast.master.log_desk import LogDesk
-from holdfast.master.login_requests import LoginRequests
-from holdfast.master.looks import Looks
-from holdfast.master.metrics import Metrics
-from holdfast.master.monitor import Monitor
-from holdfast.master.moving import Moving
-from holdfast.master.newsroom import Newsroom, end_task
-from holdfast.master.node_parts import NodeParts
+from holdfast.master.hub.hub import Hub
+from holdfast.master.hub.looks import Looks
+from holdfast.master.hub.past_runs import PastRuns
+from holdfast.master.hub.witnesses import Witnesses
+from holdfast.master.jobs.downloads import Downloads
+from holdfast.master.jobs.history import History
+from holdfast.master.jobs.restores import Restores
+from holdfast.master.jobs.trials import Trials
+from holdfast.master.jobs.triggers import Triggers
+from holdfast.master.judging.node_parts import NodeParts
+from holdfast.master.live.newsroom import Newsroom, end_task
+from holdfast.master.membership.enrolment import Enrolment
+from holdfast.master.membership.join_tokens import JoinTokens
+from holdfast.master.membership.moving import Moving
+from holdfast.master.membership.renaming import Renaming
+from holdfast.master.membership.upgrading import Upgrading
+from holdfast.master.monitor.monitor import Monitor
 from holdfast.master.notifying.notifications import Notifications
-from holdfast.master.past_runs import PastRuns
-from holdfast.master.permissions import Permissions
-from holdfast.master.protecting import Protecting
-from holdfast.master.queries import Queries
-from holdfast.master.renaming import Renaming
+from holdfast.master.people.access import Access
+from holdfast.master.people.approvals import ApprovalDesk
+from holdfast.master.people.audit import AuditLog
+from holdfast.master.people.browser_sessions import BrowserSessions
+from holdfast.master.people.login_requests import LoginRequests
+from holdfast.master.people.permissions import Permissions
+from holdfast.master.people.sign_in_links import SignInLinks
 from holdfast.master.reports.posting import ReportPost
 from holdfast.master.reports.reports import Reports
-from holdfast.master.restores import Restores
-from holdfast.master.rules_in_force import RulesBook
+from holdfast.master.rules.activation import Activation
+from holdfast.master.rules.in_force import RulesBook
+from holdfast.master.rules.landscape import Landscapes
+from holdfast.master.rules.protecting import Protecting
 from holdfast.master.safety.backup import MasterBackup
 from holdfast.master.safety.drawing import BackupDrawing
-from holdfast.master.sign_in_links import SignInLinks
-from holdfast.master.status import StatusBoard
-from holdfast.master.tailing import Tailing
-from holdfast.master.trials import Trials
-from holdfast.master.triggers import Triggers
-from holdfast.master.upgrading import Upgrading
-from holdfast.master.witnesses import Witnesses
+from holdfast.master.showing.anomalies import AnomalyDesk
+from holdfast.master.showing.days import Days
+from holdfast.master.showing.foreseeing import Foreseeing
+from holdfast.master.showing.growth import Growth
+from holdfast.master.showing.log_desk import LogDesk
+from holdfast.master.showing.metrics import Metrics
+from holdfast.master.showing.status import StatusBoard
+from holdfast.master.showing.tailing import Tailing
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from holdfast.core.errors import HoldfastError, NotAuthenticated, NotReachable, 
 from holdfast.master.directories.fetching import Answer
 from holdfast.master.directories.id_tokens import Expected, UnknownKey, verified_claims
 from holdfast.master.directories.provider import Provider, Wish
-from holdfast.master.directories.settings import GroupRole, LdapDirectory, OidcDirectory, check_directories
+from holdfast.master.directory_settings import GroupRole, LdapDirectory, OidcDirectory, check_directories
 from holdfast.testing.virtual_clock import VirtualClock
 
 NOW_S = 1_800_000_000

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from holdfast.master.compiling import current_situation
 from holdfast.master.records import report_schedules
+from holdfast.master.rules.compiling import current_situation
 from holdfast.model.access import Activity, Scope
 from holdfast.model.open_times import triggers_on
 from holdfast.model.report_schedules import LONGEST_S, ReportSchedule, Times, newest_due, next_time

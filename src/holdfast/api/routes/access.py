@@ -15,8 +15,8 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import Login, TokenWanted
-from holdfast.master.access import NewToken
 from holdfast.master.directories.directories import Typed
+from holdfast.master.people.access import NewToken
 from holdfast.model.access import Activity, Scope, activities_named, may_everywhere
 
 public = APIRouter(tags=["access"])

@@ -13,7 +13,7 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import HoldArchive, ReleaseArchive
-from holdfast.master.archives import FoundArchive, FoundPlans
+from holdfast.master.answers.archives import FoundArchive, FoundPlans
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
 from holdfast.model.archive_questions import MOST_FILES, AskArchive, AskArchiveHold

@@ -26,7 +26,7 @@ from holdfast.api.replies import reply
 from holdfast.api.routes.sessions import signed_in
 from holdfast.master.directories.directories import Answered
 from holdfast.master.directories.round_trips import LIFETIME
-from holdfast.master.login_requests import LoginRequest
+from holdfast.master.people.login_requests import LoginRequest
 from holdfast.model.access import Activity
 
 TRIP_COOKIE = "__Host-holdfast-signin"

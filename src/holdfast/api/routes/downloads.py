@@ -12,8 +12,8 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import DownloadWanted
 from holdfast.core.units import parse_time
-from holdfast.master.downloads import DownloadLink, DownloadWish
-from holdfast.master.wanted_points import Wanted
+from holdfast.master.answers.wanted_points import Wanted
+from holdfast.master.jobs.downloads import DownloadLink, DownloadWish
 from holdfast.model.access import Activity
 
 router = APIRouter(tags=["repositories"])

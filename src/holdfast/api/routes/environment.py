@@ -13,10 +13,10 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import check_everywhere, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ApplyDocument, EditDocument, MergeDocument, PlanDocument, Protect
-from holdfast.master.environment import Applied, ApplyRequest, EnvironmentView
-from holdfast.master.environment_edits import EditRequest, MergedDocument
-from holdfast.master.foreseeing import PlanReport
-from holdfast.master.protecting import Protected, ProtectRequest
+from holdfast.master.documents.edits import EditRequest, MergedDocument
+from holdfast.master.documents.environment import Applied, ApplyRequest, EnvironmentView
+from holdfast.master.rules.protecting import Protected, ProtectRequest
+from holdfast.master.showing.foreseeing import PlanReport
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
 from holdfast.model.document import Revision

@@ -14,11 +14,11 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import CompileFlow, TriggerFlow
 from holdfast.core.errors import UnknownName
-from holdfast.master.activation import ActivationReport, CompileReport
-from holdfast.master.deployment import Selection
-from holdfast.master.monitor_values import FlowMonitor
-from holdfast.master.tailing import FlowTail
-from holdfast.master.triggers import TriggerView
+from holdfast.master.jobs.triggers import TriggerView
+from holdfast.master.monitor.values import FlowMonitor
+from holdfast.master.rules.activation import ActivationReport, CompileReport
+from holdfast.master.rules.deployment import Selection
+from holdfast.master.showing.tailing import FlowTail
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
 from holdfast.model.sight import Reach

@@ -13,10 +13,10 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import JobQuery, Undo
 from holdfast.api.streams import LiveEvents
-from holdfast.master.deltas import NamedJob
-from holdfast.master.history import JobsWanted
+from holdfast.master.jobs.history import JobsWanted
+from holdfast.master.live.deltas import NamedJob
+from holdfast.master.live.newsroom import named
 from holdfast.master.master import Master
-from holdfast.master.newsroom import named
 from holdfast.model.access import Activity
 from holdfast.model.jobs import Job
 from holdfast.model.sight import Reach

@@ -19,8 +19,8 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import plain, reply
 from holdfast.api.schemas import AcknowledgeLines, LogQuery
 from holdfast.core.units import format_utc, parse_since
-from holdfast.master.log_desk import LinesWanted, LogLine
 from holdfast.master.master import Master
+from holdfast.master.showing.log_desk import LinesWanted, LogLine
 from holdfast.model.access import Activity
 from holdfast.model.sight import Sight
 

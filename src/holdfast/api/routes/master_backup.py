@@ -12,7 +12,7 @@ from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import MasterBackupWanted
 from holdfast.core.errors import UnknownName
-from holdfast.master.deployment import Selection
+from holdfast.master.rules.deployment import Selection
 from holdfast.master.safety.backup import FLOW, MasterBackupView
 from holdfast.master.safety.drawing import BackupDrawn, BackupWish
 from holdfast.model.access import Activity

@@ -17,11 +17,11 @@ from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import ClassificationSample, FolderWanted, Join, JoinTokenWanted, NodeMoveWanted, NodeRename, Recall, Renew
 from holdfast.compiler.parse_part import parse_classification
 from holdfast.core.errors import UsageError
-from holdfast.master.enrolment import Joined, JoinRequest, Renewed, RenewRequest
-from holdfast.master.join_tokens import NewJoinToken, TokenWish
-from holdfast.master.moving import MoveWish, NodeMove
-from holdfast.master.renaming import Renamed, RenameWish
-from holdfast.master.rules_in_force import RulesInForce
+from holdfast.master.membership.enrolment import Joined, JoinRequest, Renewed, RenewRequest
+from holdfast.master.membership.join_tokens import NewJoinToken, TokenWish
+from holdfast.master.membership.moving import MoveWish, NodeMove
+from holdfast.master.membership.renaming import Renamed, RenameWish
+from holdfast.master.rules.in_force import RulesInForce
 from holdfast.model.access import Activity
 from holdfast.model.doctor import Examined
 from holdfast.model.questions import AskFolders, AskSample, Folders

@@ -14,7 +14,7 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.point_bodies import ExpirePoints, ForgetDataset, ForgetPoints, LockPoints, PointsNamed, PruneWanted, TagPoints
 from holdfast.api.replies import reply
 from holdfast.core.units import parse_duration_s, parse_time
-from holdfast.master.found import ChangedPoints, Explained
+from holdfast.master.answers.found import ChangedPoints, Explained
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
 from holdfast.model.maintenance import Prune

@@ -17,10 +17,10 @@ from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import raw_fields, reply
 from holdfast.api.schemas import Check, Mount, Repair, Restore, Scrub, WantedPause
 from holdfast.core.units import parse_duration_s, parse_time
-from holdfast.master.found import FoundDifferences, FoundMirrors, FoundMoments, FoundPoints, FoundRows
-from holdfast.master.history import PausedRepository
-from holdfast.master.restores import GrantedMount, StartedRestore, Wish
-from holdfast.master.wanted_points import Wanted
+from holdfast.master.answers.found import FoundDifferences, FoundMirrors, FoundMoments, FoundPoints, FoundRows
+from holdfast.master.answers.wanted_points import Wanted
+from holdfast.master.jobs.history import PausedRepository
+from holdfast.master.jobs.restores import GrantedMount, StartedRestore, Wish
 from holdfast.model import maintenance
 from holdfast.model.access import Activity
 from holdfast.model.anomalies import LAST_CLEAN

@@ -14,7 +14,7 @@ from holdfast.api.replies import reply
 from holdfast.api.schemas import PaintSchedule, SimulateDocument
 from holdfast.core.errors import UsageError
 from holdfast.core.units import parse_time
-from holdfast.master.foreseeing import Calendar, PaintedSchedule, SimulatedDocument
+from holdfast.master.showing.foreseeing import Calendar, PaintedSchedule, SimulatedDocument
 from holdfast.model.access import Activity
 
 router = APIRouter(tags=["schedules"])

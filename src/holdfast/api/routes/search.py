@@ -11,7 +11,7 @@ from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import reply
-from holdfast.master.found import FoundHits
+from holdfast.master.answers.found import FoundHits
 from holdfast.model.access import Activity
 from holdfast.model.search import Search, search_of
 from holdfast.model.searching import AskSearch

@@ -11,9 +11,9 @@ from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.api.schemas import SessionWanted
 from holdfast.core.errors import UsageError
-from holdfast.master.browser_sessions import IDLE, LONGEST, OpenedSession
 from holdfast.master.directories.directories import Typed
-from holdfast.master.sign_in_links import Bearer
+from holdfast.master.people.browser_sessions import IDLE, LONGEST, OpenedSession
+from holdfast.master.people.sign_in_links import Bearer
 from holdfast.model.access import Activity, may_everywhere
 
 public = APIRouter(tags=["access"])

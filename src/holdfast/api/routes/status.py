@@ -13,11 +13,11 @@ from holdfast.api.callers import MasterOf
 from holdfast.api.contract import answers
 from holdfast.api.permits import ReachOf, does
 from holdfast.api.replies import Rows, raw_fields, reply
-from holdfast.master.days import StatusDays
-from holdfast.master.growth import RepositoryGrowth
-from holdfast.master.node_parts import NodeFinding, RepositoryView
-from holdfast.master.status import Status
-from holdfast.master.status_pages import with_most
+from holdfast.master.judging.node_parts import NodeFinding, RepositoryView
+from holdfast.master.showing.days import StatusDays
+from holdfast.master.showing.growth import RepositoryGrowth
+from holdfast.master.showing.status import Status
+from holdfast.master.showing.status_pages import with_most
 from holdfast.model.access import Activity
 from holdfast.model.sight import Sight
 

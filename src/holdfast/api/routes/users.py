@@ -14,7 +14,7 @@ from holdfast.api.contract import answers
 from holdfast.api.permits import does
 from holdfast.api.replies import reply
 from holdfast.core.errors import UnknownName
-from holdfast.master.permissions import UserView
+from holdfast.master.people.permissions import UserView
 from holdfast.model.access import ENVIRONMENT, GRANTABLE, Activity, ResourceKind, may
 
 router = APIRouter(tags=["access"])

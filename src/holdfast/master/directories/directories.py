@@ -12,16 +12,16 @@ from functools import partial
 import msgspec
 
 from holdfast.core.errors import HoldfastError, NotAuthenticated, Throttled, UnknownName, UsageError
-from holdfast.master.access import LOGIN_DAYS, Access, NewToken
-from holdfast.master.browser_sessions import BrowserSessions, OpenedSession
 from holdfast.master.directories import id_tokens, ldap_server
 from holdfast.master.directories.ldap_server import LdapServer
 from holdfast.master.directories.lines import Line
 from holdfast.master.directories.provider import Provider, secret_in
 from holdfast.master.directories.round_trips import RoundTrips
-from holdfast.master.directories.settings import Directory, LdapDirectory, OidcDirectory
+from holdfast.master.directory_settings import Directory, LdapDirectory, OidcDirectory
 from holdfast.master.foundation import Foundation
-from holdfast.master.permissions import Permissions
+from holdfast.master.people.access import LOGIN_DAYS, Access, NewToken
+from holdfast.master.people.browser_sessions import BrowserSessions, OpenedSession
+from holdfast.master.people.permissions import Permissions
 from holdfast.master.records import directory_users as records
 from holdfast.master.records.directory_users import Outsider
 from holdfast.model.access import Grant, check_name

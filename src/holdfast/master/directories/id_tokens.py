@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from holdfast.core.errors import NotAuthenticated, UsageError
-from holdfast.master.directories.settings import OidcDirectory
+from holdfast.master.directory_settings import OidcDirectory
 from holdfast.master.records.directory_users import Outsider
 from holdfast.model.decoding import UNREADABLE
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from holdfast.core.errors import NotAuthenticated, NotReachable, UsageError
 from holdfast.master.directories.fetching import tls_context
 from holdfast.master.directories.provider import secret_in
-from holdfast.master.directories.settings import LdapDirectory
+from holdfast.master.directory_settings import LdapDirectory
 from holdfast.master.records.directory_users import Outsider
 
 _TIMEOUT_S = 10

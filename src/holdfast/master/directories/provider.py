@@ -27,7 +27,7 @@ from holdfast.master.directories.id_tokens import (
     outsider_of,
     verified_claims,
 )
-from holdfast.master.directories.settings import OidcDirectory
+from holdfast.master.directory_settings import OidcDirectory
 from holdfast.master.records.directory_users import Outsider
 
 _KEEP_S = 3_600.0

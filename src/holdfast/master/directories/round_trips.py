@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.core.errors import NotAuthenticated
-from holdfast.master.access import new_secret, secret_hash
 from holdfast.master.directories.provider import Wish
 from holdfast.master.foundation import Foundation
+from holdfast.master.people.access import new_secret, secret_hash
 
 LIFETIME = timedelta(minutes=10)
 _MOST_OPEN = 1_000

@@ -9,10 +9,10 @@ from datetime import datetime
 import msgspec
 
 from holdfast.core.ids import NodeId
-from holdfast.master.deployment import Deployment
-from holdfast.master.presence import SILENT, SILENT_HINT
-from holdfast.master.roll_call import NodeView
-from holdfast.master.verdict import Standing, standing_of
+from holdfast.master.hub.presence import SILENT, SILENT_HINT
+from holdfast.master.hub.roll_call import NodeView
+from holdfast.master.judging.verdict import Standing, standing_of
+from holdfast.master.rules.deployment import Deployment
 from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.notifications import Notice, NoticeChange
 from holdfast.model.questions import NodeStatus, Protection

@@ -17,20 +17,20 @@ from sqlalchemy.orm import Session
 from holdfast.compiler.parse import parse_document
 from holdfast.core.errors import Conflict, HoldfastError, NotReachable, Refused, UnknownName, UsageError
 from holdfast.core.ids import NodeId
-from holdfast.master.deployment import deployment
-from holdfast.master.environment import newest_revision
+from holdfast.master.documents.environment import newest_revision
 from holdfast.master.foundation import Foundation
-from holdfast.master.hub import Hub
-from holdfast.master.looks import Looks
+from holdfast.master.hub.hub import Hub
+from holdfast.master.hub.looks import Looks
+from holdfast.master.hub.presence import Presence
+from holdfast.master.hub.roll_call import node_views
 from holdfast.master.notifying import channels, scripts, sending
 from holdfast.master.notifying.conditions import OF_DATASETS, Look, conditions, failed_job, said
 from holdfast.master.notifying.planning import JOBS_KEPT, Plan, Seen, StandingNotice, plan, standing_notices, told_lines
 from holdfast.master.notifying.wording import Attachment, Message, message_of
 from holdfast.master.periodic import repeat
-from holdfast.master.presence import Presence
 from holdfast.master.records import happenings, notifications, report_schedules
 from holdfast.master.records.notifications import StoredRule, Waiting
-from holdfast.master.roll_call import node_views
+from holdfast.master.rules.deployment import deployment
 from holdfast.model.jobs import Severity
 from holdfast.model.notifications import Notice, NotifyRule, check_name, chosen_by, validate_rule
 from holdfast.model.questions import NodeStatus

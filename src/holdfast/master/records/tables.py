@@ -345,7 +345,7 @@ class RepositorySizeRow(Table):
 
 
 class TriggerRow(Table):
-    """`record` is a `master.triggers.TriggerRecord`."""
+    """`record` is a `master.jobs.triggers.TriggerRecord`."""
 
     __tablename__ = "triggers"
 

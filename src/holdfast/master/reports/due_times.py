@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from holdfast.compiler.parse import parse_document
-from holdfast.master.environment import newest_revision
+from holdfast.master.documents.environment import newest_revision
 from holdfast.master.records import report_schedules
 from holdfast.master.records.report_schedules import StoredReportSchedule
 from holdfast.model.jobs import Finding, Severity

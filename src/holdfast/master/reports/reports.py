@@ -9,16 +9,16 @@ from functools import partial
 
 from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.units import format_size
-from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
-from holdfast.master.hub import Hub
-from holdfast.master.looks import Looks
+from holdfast.master.hub.hub import Hub
+from holdfast.master.hub.looks import Looks
 from holdfast.master.records import daily, sizes
 from holdfast.master.records.inventory import Node
 from holdfast.master.reports import tables
 from holdfast.master.reports.coverage import folder_cover
 from holdfast.master.reports.promises import judge
 from holdfast.master.reports.tables import Row
+from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.forecast import LEAST_DAYS, LEAST_SAMPLES
 from holdfast.model.questions import AskFolders, Folders
 from holdfast.model.reports import EnvironmentReport, Kind, Table

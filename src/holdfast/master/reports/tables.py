@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from holdfast.compiler.parse import parse_document
 from holdfast.core.ids import NodeId
 from holdfast.core.units import format_utc
-from holdfast.master.deployment import Deployment, deployment
-from holdfast.master.environment import newest_revision
+from holdfast.master.documents.environment import newest_revision
 from holdfast.master.records import documents, happenings
 from holdfast.master.records.sizes import Size
 from holdfast.master.reports.promises import Kept
+from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.document import Document
 from holdfast.model.forecast import line_through
 from holdfast.model.jobs import State

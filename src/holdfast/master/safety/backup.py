@@ -18,15 +18,15 @@ from sqlalchemy.orm import Session
 from holdfast.core.errors import ErrorFacts, HoldfastError
 from holdfast.core.ids import NodeId
 from holdfast.core.units import format_utc
-from holdfast.master.audit import AuditLog
-from holdfast.master.deployment import Deployment, deployment
 from holdfast.master.foundation import Foundation
-from holdfast.master.hub import Hub
-from holdfast.master.looks import Looks
+from holdfast.master.hub.hub import Hub
+from holdfast.master.hub.looks import Looks
+from holdfast.master.people.audit import AuditLog
 from holdfast.master.periodic import repeat
 from holdfast.master.records import inventory
 from holdfast.master.records.restorations import Restoration
 from holdfast.master.records.tables import ActiveFlowRow, RevisionRow
+from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.master.safety.exporting import FOLDER, ExportDone, write_export
 from holdfast.master.safety.sealing import load_export_key
 from holdfast.model.jobs import Finding, Severity

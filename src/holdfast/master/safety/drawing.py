@@ -12,11 +12,11 @@ from holdfast.compiler.edit_text import scalar_text
 from holdfast.core.errors import Conflict, UnknownName, UsageError
 from holdfast.core.ids import NodeId
 from holdfast.core.units import parse_duration_s
-from holdfast.master.activation import Activation, ActivationReport
-from holdfast.master.environment import ApplyRequest, Environments, readable_document
+from holdfast.master.documents.environment import ApplyRequest, Environments, readable_document
 from holdfast.master.foundation import Foundation
-from holdfast.master.hub import Hub
+from holdfast.master.hub.hub import Hub
 from holdfast.master.records import inventory
+from holdfast.master.rules.activation import Activation, ActivationReport
 from holdfast.master.safety.backup import FLOW
 from holdfast.master.safety.exporting import FOLDER
 from holdfast.model.document import Document, RepositoryEntry

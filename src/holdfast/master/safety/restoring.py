@@ -20,8 +20,8 @@ from holdfast.core.errors import Conflict, ExportDamaged, NotAuthenticated, Usag
 from holdfast.core.private_files import make_private_folder, write_private
 from holdfast.core.single_instance import only_one
 from holdfast.core.units import format_utc
-from holdfast.master.access import ADMIN, new_token
 from holdfast.master.config import MasterConfig, save_config
+from holdfast.master.people.access import ADMIN, new_token
 from holdfast.master.records import access, audit, restorations
 from holdfast.master.records.database import Database
 from holdfast.master.records.restorations import Restoration

@@ -1,0 +1,1 @@
+"""The environment document: revisions of one text, and edits of it."""

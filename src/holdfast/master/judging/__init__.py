@@ -1,0 +1,1 @@
+"""How well each promise is kept, from what nodes say of themselves. Pure."""

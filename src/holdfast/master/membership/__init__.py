@@ -1,0 +1,1 @@
+"""How a machine becomes a node, proves who it is, gets another name or place, and stops being one."""
