@@ -9,8 +9,8 @@ import msgspec
 from holdfast.core.errors import UnknownName
 from holdfast.model.point_changes import AskChangePoints, ChangedPoint, PointsChanged
 from holdfast.model.questions import Answer, Question
+from tests.master.machines import Machine, with_points
 from tests.master.masters import Running, with_master
-from tests.master.test_triggers_and_restores import Machine, with_points
 
 
 def _owns(machine: Machine, old: bool = False) -> list[str]:

@@ -14,9 +14,9 @@ from holdfast.core.ids import JobId
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
 from holdfast.model.keys import KitState, kit_findings
 from holdfast.testing.message_services import WebHook, mail_server, web_hook
+from tests.master.machines import Machine
 from tests.master.masters import Running, running_master, with_master
-from tests.master.test_monitor import office, tell
-from tests.master.test_triggers_and_restores import Machine
+from tests.master.monitor.test_monitor import office, tell
 
 BROKEN = ErrorFacts("no-space", "the disk is full", "free some")
 

@@ -12,7 +12,7 @@ from holdfast.master.records.sizes import Size, add_size
 from holdfast.model.jobs import Counters, Event, Job, Severity, State, Task
 from holdfast.model.questions import Answer, AskFolders, Folder, Folders, Question
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_monitor import office
+from tests.master.monitor.test_monitor import office
 
 
 def rows(report: dict[str, Any], title: str) -> list[list[Any]]:

@@ -10,9 +10,9 @@ import msgspec
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Job, State, Task
 from holdfast.model.questions import NodeStatus
+from tests.master.machines import Machine
 from tests.master.masters import Running, with_master
-from tests.master.test_monitor import good, office
-from tests.master.test_triggers_and_restores import Machine
+from tests.master.monitor.test_monitor import good, office
 
 
 def _begins_anew(machine: Machine) -> None:

@@ -16,7 +16,7 @@ from holdfast.model.jobs import Event, Job, Severity, State
 from holdfast.model.schedule import parse_zone
 from holdfast.testing.simulated_node import SimulatedNode
 from tests.master.masters import Running, with_master
-from tests.master.test_monitor import office, tell
+from tests.master.monitor.test_monitor import office, tell
 
 LABEL = "files1/documents"
 

@@ -15,7 +15,7 @@ from holdfast.api.routes import log
 from holdfast.master.records import lines
 from holdfast.model.jobs import Event, Severity
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_monitor import office
+from tests.master.monitor.test_monitor import office
 
 SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 

@@ -16,8 +16,8 @@ from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
 from holdfast.model.questions import AskMaintenance, NodeStatus, RepositoryStatus
 from holdfast.model.trials import AskDrill
 from holdfast.wire.authority import verify_signature
+from tests.master.machines import MOMENT, Machine, asked, with_points
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_triggers_and_restores import MOMENT, Machine, asked, with_points
 
 WEEK = timedelta(days=7)
 

@@ -19,8 +19,8 @@ from holdfast.model.differences import AskDiff, Change, Fact
 from holdfast.model.entry import parent_of, walk_key
 from holdfast.model.points import Listing, LostListing, Point
 from holdfast.model.questions import Answer, AskListing, Listings, Question
+from tests.master.machines import Machine, with_points
 from tests.master.masters import Running, with_master
-from tests.master.test_triggers_and_restores import Machine, with_points
 
 Tree = dict[str, Listing]
 POINT = Point(

@@ -19,8 +19,8 @@ from holdfast.model.promises import promises_of
 from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait, WaitReason
+from tests.master.machines import Machine
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_triggers_and_restores import Machine
 
 AT = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 JOB = JobId("a" * 32)

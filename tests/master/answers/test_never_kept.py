@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.master.machines import with_points
 from tests.master.masters import Running, with_master
-from tests.master.test_triggers_and_restores import with_points
 
 
 @with_master

@@ -19,9 +19,9 @@ from holdfast.core.ids import JobId
 from holdfast.model.jobs import Counters, Job, State, Task
 from holdfast.model.metrics import API_LATENCY, OF_MASTER, OF_NODES, OF_PROCESSES
 from tests.master.masters import Running, with_master
-from tests.master.test_monitor import office, tell
+from tests.master.monitor.test_monitor import office, tell
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = {metric.name for metric in (*OF_NODES, *OF_MASTER, *OF_PROCESSES)} | {API_LATENCY}
 DASHBOARD = ROOT / "docs/grafana/holdfast.json"
 

@@ -8,8 +8,8 @@ from holdfast.core.errors import StoreDenied
 from holdfast.core.ids import RepositoryId
 from holdfast.model.questions import NodeStatus
 from holdfast.model.repository_status import RepositoryStatus
+from tests.master.machines import Machine
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_triggers_and_restores import Machine
 
 
 @with_master

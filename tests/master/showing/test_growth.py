@@ -14,7 +14,7 @@ from holdfast.master.records.sizes import Size
 from holdfast.master.showing.growth import CHANGED_BY, DAILY, SOONEST, is_due
 from holdfast.model.questions import NodeStatus
 from tests.master.masters import Running, with_master
-from tests.master.test_monitor import office
+from tests.master.monitor.test_monitor import office
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 DAY_S = 86_400

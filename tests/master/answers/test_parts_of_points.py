@@ -8,9 +8,10 @@ import msgspec
 
 from holdfast.core.ids import Epoch, PointId
 from holdfast.model.points import Point
+from holdfast.model.questions import AskRestore
 from holdfast.model.subsets import epoch_of_part
+from tests.master.machines import Machine, asked, with_points
 from tests.master.masters import ONE_TO_TWO, Running, with_master
-from tests.master.test_triggers_and_restores import AskRestore, Machine, asked, with_points
 
 WHOLE, PART = ("/srv/a", "/srv/b"), ("/srv/a",)
 EPOCH = Epoch("e" * 32)

@@ -18,7 +18,7 @@ from holdfast.master.records.database import Database, sqlite_url
 from holdfast.master.records.inventory import JOINED, REVOKED
 from holdfast.master.records.tables import NodeRow, RevisionRow
 from holdfast.testing.postgresql import PostgreSql
-from tests.master.test_records import MOMENT
+from tests.master.records.test_records import MOMENT
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
