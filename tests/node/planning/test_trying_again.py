@@ -14,7 +14,7 @@ from holdfast.model.jobs import State
 from holdfast.model.maintenance import Check
 from holdfast.node.planning.retries import BACK_OFF_S, MOST_CAPTURES, Retries, Retry
 from holdfast.node.workers.messages import RunMaintenance
-from holdfast.testing.node_rules import DOCUMENTS, MAIL, source_rules
+from holdfast.testing.node_rules import DOCUMENTS, MAIL, source_rules, store_rules
 from holdfast.testing.virtual_clock import SeededEntropy
 from tests.node.planning.test_scheduler import AWAY, World
 
@@ -58,6 +58,24 @@ def test_a_failed_job_is_run_again_by_hand(world: World) -> None:
     world.scheduler.set_rules(msgspec.structs.replace(source_rules(), datasets=(), deliveries=()))
     with pytest.raises(UnknownName):
         world.scheduler.retry(first.job.id)
+
+
+def test_a_cascade_that_is_drawn_no_more_when_it_fails_is_not_tried_again(world: World) -> None:
+    """The node's agent ended with a traceback when its time had come."""
+    world.begin(store_rules())
+    world.scheduler.set_rules(msgspec.structs.replace(store_rules(2), cascades=()))
+    world.finish(world.cascades()[0], AWAY)
+    world.pass_time(5_000)
+    assert len(world.cascades()) == 1
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_dataset_that_is_drawn_no_more_when_its_run_fails_is_not_tried_again(world: World, captured: bool) -> None:
+    world.begin(source_rules(every_s=10**6))
+    world.scheduler.set_rules(msgspec.structs.replace(source_rules(2), datasets=(), deliveries=()))
+    world.finish(world.runs()[0], AWAY, captured=captured)
+    world.pass_time(5_000)
+    assert len(world.runs()) == 1
 
 
 def waits(seed: str) -> list[float]:

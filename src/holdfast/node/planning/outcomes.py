@@ -151,10 +151,16 @@ def state_of_rest(job: Job, rows: Iterable[ProtectionRow]) -> State:
     return State.WARNINGS if any(finding.severity is not Severity.INFO for finding in job.findings) else State.SUCCEEDED
 
 
-def after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
-    """What is to be tried again. `rows` as they are after the news and `uncaptured_rows`."""
+def after_run(job: Job, request: RunDatasets, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
+    """What is to be tried again, of what the rules name still: a job may end when they have ceased to. Before there are rules nobody knows.
+    `rows` as they are after the news and `uncaptured_rows`."""
     if job.state is State.CANCELLED:
         return ()
+    named = None if rules is None else {promise.delivery.dataset for promise in promises_of(rules) if not promise.cascade}
+    return tuple(retry for retry in _after_run(job, request, rows) if named is None or retry.subject in named)
+
+
+def _after_run(job: Job, request: RunDatasets, rows: Rows) -> tuple[Retry, ...]:
     failure = failure_of(job)
     capture_error = _capture_error(job, request)
     if capture_error is not None:
@@ -201,9 +207,10 @@ def _is_first(rows: Iterable[ProtectionRow]) -> bool:
 
 
 def after_cascade(job: Job, cascade: str, rules: Rules | None, rows: Rows) -> tuple[Retry, ...]:
-    if job.state is State.CANCELLED:
-        return ()
+    """The same of a cascade."""
     keys = [] if rules is None else [promise.key for promise in promises_of(rules) if promise.cascade == cascade]
+    if job.state is State.CANCELLED or (rules is not None and not keys):
+        return ()
     errors = [job.error, *(task.error for task in job.tasks), *(rows[key].error for key in keys if key in rows)]
     if not any(may_heal(error) for error in errors):
         return ()

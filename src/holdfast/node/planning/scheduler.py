@@ -367,7 +367,7 @@ class Scheduler:
             self._put_rows(uncaptured_rows(job, request, self._rows))
             told = [row for row in self._rows.values() if row.dataset in request.datasets]
             self._last_state.update(dict.fromkeys(request.datasets, state_of_rest(job, told)))
-            self._note_failures(after_run(job, request, self._rows), set(request.datasets), was_attempt)
+            self._note_failures(after_run(job, request, self._rules, self._rows), set(request.datasets), was_attempt)
 
     def _note_failures(self, retries: tuple[Retry, ...], subjects: set[str], was_attempt: bool) -> None:
         for subject in subjects.difference(retry.subject for retry in retries):
