@@ -58,3 +58,32 @@ def test_a_folder_as_of_a_time_comes_back_in_few_steps_and_goes_again(office: Wo
     person.button("Undo now").click()
     person.sees("The restore was taken back")
     assert (letters / "letter 3.txt").read_text() == "spoiled\n"
+
+
+def test_what_came_later_goes_too_where_that_is_ticked_and_is_said_before(office: World, enter: Callable[..., Person]) -> None:
+    letters = office.folder / "data" / "letters"
+    office.run("trigger", "office", "--wait")
+    (letters / "ransom note.txt").write_text("pay\n")
+    person = enter(office).go("/")
+    page = person.page
+    page.get_by_role("link", name="Restore", exact=True).first.click()
+    page.get_by_label("Choose letters").click()
+    person.button("Restore 1 thing …").click()
+    box = page.get_by_label("Also take away what came later")
+    expect(box).to_have_count(0)
+    page.get_by_label("Back to where it was").check()
+    expect(box).to_be_disabled()
+    page.get_by_label("Replace it").check()
+    box.check()
+    person.button("Look what would happen").click()
+    person.sees("things that the point does not have")
+    assert (letters / "ransom note.txt").exists(), "a look changes nothing"
+    person.button("Restore now").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("restored", exact=True)).to_be_visible()
+    assert not (letters / "ransom note.txt").exists()
+    dialog.get_by_role("button", name="Undo …").click()
+    page.get_by_role("dialog", name="Take back the restore?").get_by_role("button", name="Look what would happen").click()
+    person.button("Undo now").click()
+    person.sees("The restore was taken back")
+    assert (letters / "ransom note.txt").read_text() == "pay\n"
