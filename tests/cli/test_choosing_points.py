@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli import choosing_points
 from holdfast.cli.choosing_points import Like, chosen, points_meant
 from holdfast.core.errors import UsageError
 
@@ -17,18 +18,27 @@ ROWS = [
     {"id": "a", "operation": "backup", "time": "2026-01-01T00:00:00.5Z"},
 ]
 
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+
 
 @pytest.mark.parametrize(
-    ("operation", "before", "ids"),
+    ("operation", "before", "since", "ids"),
     [
-        ("", None, ["a", "b", "c"]),
-        ("backup", None, ["a", "c"]),
-        ("", datetime(2026, 3, 1, tzinfo=UTC), ["a", "b"]),
-        ("monthly", datetime(2026, 2, 1, tzinfo=UTC), []),
+        ("", None, None, "caba"),
+        ("backup", None, None, "caa"),
+        ("", MARCH, None, "aba"),
+        ("", None, MARCH, "c"),
+        ("", MARCH, datetime(2026, 2, 1, tzinfo=UTC), "b"),
+        ("monthly", datetime(2026, 2, 1, tzinfo=UTC), None, ""),
     ],
 )
-def test_each_is_chosen_once_and_the_oldest_first(operation: str, before: datetime | None, ids: list[str]) -> None:
-    assert chosen(ROWS, operation, before) == ids
+def test_all_that_is_given_holds(operation: str, before: datetime | None, since: datetime | None, ids: str) -> None:
+    assert "".join(row["id"] for row in chosen(ROWS, operation, before, since)) == ids
+
+
+def test_each_is_meant_once_and_the_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing_points, "points_listed", lambda *_: {"points": ROWS})
+    assert points_meant(tmp_path, None, Like(before="2026-03-01T00:00:00Z"), "") == ["a", "b"]
 
 
 @pytest.mark.parametrize(("named", "like"), [([], Like()), (None, Like()), (["abcd"], Like(tag="x"))])

@@ -52,18 +52,23 @@ def points_meant(home: Path, named: Sequence[str] | None, like: Like, repository
         )
     if named:
         return list(named)
-    before = parse_time(like.before, now(SystemClock()), None) if like.before else None
     listed = points_listed(home, like.dataset, repository, like.tag)
     if silent := listed.get("unreachable"):
         note(f"not asked, so nothing of it is chosen: {', '.join(each['repository'] for each in silent)}")
-    return chosen(listed["points"], like.operation, before)
+    rows = sorted(chosen(listed["points"], like.operation, moment_of(like.before)), key=lambda row: (row["time"], row["id"]))
+    return list(dict.fromkeys(str(row["id"]) for row in rows))
 
 
-def chosen(rows: Sequence[dict[str, Any]], operation: str, before: datetime | None) -> list[str]:
-    """Each once, the oldest first."""
-    found = [
+def moment_of(text: str) -> datetime | None:
+    return parse_time(text, now(SystemClock()), None) if text else None
+
+
+def chosen(rows: Sequence[dict[str, Any]], operation: str, before: datetime | None, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Those of this operation, captured in this span, `before` not in it. Nothing given = all."""
+    return [
         row
-        for row in sorted(rows, key=lambda row: (row["time"], row["id"]))
-        if operation in ("", row["operation"]) and (before is None or datetime.fromisoformat(row["time"]) < before)
+        for row in rows
+        if operation in ("", row["operation"])
+        and (before is None or datetime.fromisoformat(row["time"]) < before)
+        and (since is None or datetime.fromisoformat(row["time"]) >= since)
     ]
-    return list(dict.fromkeys(str(row["id"]) for row in found))

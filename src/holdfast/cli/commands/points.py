@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from holdfast.cli.choosing_points import Like, points_listed, points_meant
+from holdfast.cli.choosing_points import Like, chosen, moment_of, points_listed, points_meant
 from holdfast.cli.client import ApiClient
 from holdfast.cli.commands.look import DatasetOption, RepositoryOption, exit_for_unreachable
 from holdfast.cli.datasets import refuse_unknown_dataset
@@ -42,6 +42,9 @@ def points(
     dataset: DatasetOption = "",
     repository: RepositoryOption = "",
     tag: Annotated[str, typer.Option("--tag", help="Only those that bear it, given by hand or inherited.")] = "",
+    operation: Annotated[str, typer.Option("--operation", help="Only those that this operation made.")] = "",
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Not those captured earlier, like '7d ago'.")] = "",
+    before: Annotated[str, typer.Option("--before", metavar="TIME", help="Only those captured earlier, like '90d ago'.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,13 +52,15 @@ def points(
     if context.invoked_subcommand is not None:
         return
     answer = points_listed(resolve_home(home), dataset, repository, tag)
+    is_narrowed = bool(tag or operation or since or before)
+    answer["points"] = chosen(answer["points"], operation, moment_of(before), moment_of(since))
     rows = sorted(answer["points"], key=lambda p: (p["time"], p["repository"]))
-    if dataset and not rows and not tag:
+    if dataset and not rows and not is_narrowed:
         refuse_unknown_dataset(resolve_home(home), dataset)
     if as_json:
         print_json(rows)
     elif not rows:
-        is_chosen = bool(dataset or repository or tag)
+        is_chosen = bool(dataset or repository or is_narrowed)
         note("no point is like that" if is_chosen else "there is none yet; `holdfast trigger FLOW --first --wait` makes one now")
     else:
         cells = [
