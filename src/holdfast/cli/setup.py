@@ -26,6 +26,7 @@ from holdfast.core.reserve import Reserve
 
 if TYPE_CHECKING:
     from holdfast.master.server import InitResult, Ports
+    from holdfast.node.config import NodeConfig
     from holdfast.node.membership.enrol import Joined
 
 
@@ -281,12 +282,46 @@ def log_in_by_browser(home: Path, anonymous: Session, show: Callable[[str, str],
         time.sleep(_ASK_AGAIN_S)
 
 
-def _check_join(setup: NodeSetup) -> None:
+def listen_elsewhere(home: Path, *, listen: str, address: str, download_listen: str, download_host: str) -> NodeConfig:
+    """What this machine's node listens on, and is reached by, from its next start on. Its identity stays, so nobody lets it in anew.
+    Empty = as it was, but for `address`: that is found out anew."""
+    from msgspec.structs import replace as with_other
+
+    from holdfast.node.config import load_config, save_config
+
+    known = load_config(home)
+    setup = NodeSetup(
+        url=known.master_url,
+        token="",
+        name=known.name,
+        home=home,
+        listen=listen or known.data_listen,
+        address=address,
+        download_listen=download_listen or known.download_listen,
+        download_host=download_host or known.download_host,
+    )
+    _check_addresses(setup)
+    changed = with_other(
+        known,
+        data_listen=setup.listen,
+        data_advertised=address or _advertised(setup),
+        download_listen=setup.download_listen,
+        download_host=setup.download_host,
+    )
+    save_config(home, changed)
+    return changed
+
+
+def _check_addresses(setup: NodeSetup) -> None:
     listens = "" if setup.download_listen == "off" else setup.download_listen
     for option, value in (("--listen", setup.listen), ("--address", setup.address), ("--download-listen", listens)):
         host, _, port = value.rpartition(":")
         if value and not (host and port.isdecimal() and 0 < int(port) < 65_536):
             raise UsageError(f"{option} {value!r} is not HOST:PORT", hint="write it like 0.0.0.0:7442")
+
+
+def _check_join(setup: NodeSetup) -> None:
+    _check_addresses(setup)
     for option, paths in (("--read", setup.read), ("--write", setup.write), ("--hooks", (setup.hooks,) if setup.hooks else ())):
         for path in paths:
             if not os.path.isabs(path):

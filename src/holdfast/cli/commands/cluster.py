@@ -287,6 +287,24 @@ def node_moved(
     say(f"{moved.name} dials {moved.hub_address} from now on")
 
 
+@node_app.command("listen")
+def node_listen(
+    listen: Annotated[str, typer.Argument(metavar="[HOST:PORT]", help="Where other nodes deliver data.")] = "",
+    address: Annotated[str, typer.Option("--address", help="HOST:PORT by which other nodes reach it (default: found out anew).")] = "",
+    download_listen: Annotated[str, typer.Option("--download-listen", help="HOST:PORT for downloads by browsers, or off.")] = "",
+    download_host: Annotated[str, typer.Option("--download-host", help="What this machine is called in links.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Give this machine's node another address or port, from its next start on. It stays who it is: nobody has to let it in anew."""
+    from holdfast.cli.setup import listen_elsewhere
+
+    changed = listen_elsewhere(
+        resolve_home(home), listen=listen, address=address, download_listen=download_listen, download_host=download_host
+    )
+    say(f"{changed.name} listens on {changed.data_listen} from its next start on; others reach it by {changed.data_advertised}")
+    note("an `address` of it in the environment document goes before that")
+
+
 @node_app.command("doctor")
 def node_doctor(
     node: Annotated[str, typer.Argument(help="Ask another machine, through the Master (default: this one).")] = "",
