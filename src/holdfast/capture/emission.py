@@ -16,7 +16,7 @@ import msgspec
 from holdfast.capture.chunks import Chunk, FileOrigin, Origin, chunks_of
 from holdfast.capture.databases import not_copied
 from holdfast.capture.ledger import Act, Verdict
-from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, anew, batched, is_stream, windows
+from holdfast.capture.passing import Batch, Item, Passed, Result, Tools, anew, batched, is_back, is_stream, windows
 from holdfast.capture.reader import WHOLE_BYTES, Captured, Database, Job, Lost, Stream, TooLarge, lost, vanished
 from holdfast.capture.rows import (
     ARCHIVED,
@@ -96,7 +96,7 @@ class Emission:
     def _item(self, verdict: Verdict) -> Item:
         walked = self._tools.walked
         row = self._state.row(verdict.key) if verdict.known or walked is not None else None
-        if row is not None and walked is not None and row.run > walked:
+        if row is not None and walked is not None and (row.run > walked or is_back(row, verdict)):
             # A small run has looked there since, and knows better.
             return self._known_item(row)
         return self._item_of(row, verdict)

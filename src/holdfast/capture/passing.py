@@ -18,7 +18,7 @@ from holdfast.capture.rows import ARCHIVED, FILE_CODE, RESTLESS, STUBBED, Row, i
 from holdfast.capture.segments import Segments
 from holdfast.capture.state import CaptureState
 from holdfast.host.database_files import look
-from holdfast.model.entry import Entry, path_of
+from holdfast.model.entry import Entry, parent_of, path_of
 
 BATCH_ITEMS = 256
 BATCH_BYTES = 2 * 1024 * 1024
@@ -125,6 +125,20 @@ def anew(row: Row, tools: Tools) -> Verdict | None:
         return None
     device, inode = (signed(status.st_dev), signed(status.st_ino)) if status.st_nlink > 1 else (0, 0)
     return Verdict(row.key, Act.CAPTURE, members, 0, 0, FILE_CODE, status.st_size, device, inode, 1)
+
+
+def is_back(row: Row, verdict: Verdict) -> bool:
+    """Whether what a walk did not find in its place is there again. What lies below a folder that was moved away and back while the walk
+    went on is as it was: the small run that looked at it has changed nothing, and no other will. Not by way of a symbolic link."""
+    if verdict.act != Act.GONE or verdict.strayed:
+        return False
+    path = path_of(row.key)
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    folder = parent_of(path)
+    return (status.st_mode >> 12, signed(status.st_ino)) == (row.kind, row.inode) and os.path.realpath(folder) == folder
 
 
 def is_stream(item: Item) -> bool:

@@ -145,6 +145,39 @@ def test_a_look_at_everything_beside_small_runs_takes_nothing_back(tmp_path: Pat
         assert small_runs
 
 
+@pytest.mark.parametrize("name", ["d", "d/below/file", "file"])
+def test_what_was_away_for_a_moment_of_a_look_at_everything_stays(tmp_path: Path, name: str) -> None:
+    """Nothing had changed when a small run looked, so the look at everything took it away: until the next one, nobody had it."""
+    with followed(tmp_path) as scene:
+        (scene.data / "d" / "below").mkdir(parents=True)
+        for path in (scene.data / "d" / "below" / "file", scene.data / "file"):
+            path.write_bytes(b"content")
+        wait_for(scene.follower.is_idle)
+        with scene.real.claims.all_of((scene.real.rule,)):
+            compared = scene.real.capture.compare((scene.real.rule,))
+            (scene.data / name).rename(scene.outside / "away")
+            compared.walk()
+            (scene.outside / "away").rename(scene.data / name)
+        wait_for(scene.follower.is_idle)
+        with closing(compared), scene.real.claims.all_of((scene.real.rule,)):
+            scene.real.run(CaptureRequest((scene.real.rule,), {ONE: scene.real.state.run}), compared)
+        wait_for(scene.follower.is_idle)
+        assert not scene.left_over()
+
+
+def test_what_is_behind_a_link_after_a_look_at_everything_is_not_taken_for_being_there(tmp_path: Path) -> None:
+    with followed(tmp_path) as scene:
+        (scene.data / "d").mkdir()
+        (scene.data / "d" / "file").write_bytes(b"content")
+        wait_for(scene.follower.is_idle)
+        with scene.real.claims.all_of((scene.real.rule,)), closing(scene.real.capture.compare((scene.real.rule,))) as compared:
+            (scene.data / "d").rename(scene.outside / "d")
+            (scene.data / "d").symlink_to(scene.outside / "d")
+            compared.walk()
+            scene.real.run(CaptureRequest((scene.real.rule,), {ONE: scene.real.state.run}), compared)
+            assert not any(b"x00file" in row for row in rows_of(scene.real.state, scene.data))
+
+
 def test_a_queue_that_overflows_is_a_gap_and_nothing_is_missing(tmp_path: Path) -> None:
     with short_queue(16), followed(tmp_path, Means.INOTIFY) as scene:
         for number in range(3_000):
