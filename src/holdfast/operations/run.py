@@ -98,12 +98,14 @@ class _Run:
         for lane in ended:
             self._release(lane)
         self._spools.close()
+        late: dict[DatasetId, ErrorFacts] = {}
         if self._order.small is not None and self._tools.pool is not None:
-            self._lingering = {lane.delivery.id for lane in self._lanes()} - self._released
-            for delivery in self._lingering:
-                self._tools.pool.lingers(delivery)
+            for lane in self._lanes():
+                if lane.delivery.id not in self._released:
+                    self._lingering.add(lane.delivery.id)
+                    late[lane.dataset] = self._tools.pool.lingers(lane.delivery.id).facts()
         if self._tools.let_go is not None:
-            self._tools.let_go()
+            self._tools.let_go(late)
 
     def _is_owed(self, lane: Lane) -> bool:
         """Of a run that found nothing: whether an action that does not take what it lacks must be told of, so that it is tried again."""

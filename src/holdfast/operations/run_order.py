@@ -13,6 +13,7 @@ from holdfast.capture.scan import Capture
 from holdfast.capture.state import CaptureState
 from holdfast.core.clock import Clock
 from holdfast.core.entropy import Entropy
+from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import DatasetId
 from holdfast.delivery.overflow import OverflowRoom
 from holdfast.host.snapshots import NONE, Snapshots
@@ -48,6 +49,10 @@ class SmallRun:
 More = Callable[[Callable[[], bool]], SmallRun | None]
 """Asked when all that a small run was to do is on its way: what else there is by then, None = it ends. Waits for it as long as it is told
 that this is early: that nobody waits for the end of the run. What it gives may be parted (`following.stages`)."""
+
+
+LetGo = Callable[[Mapping[DatasetId, ErrorFacts]], None]
+"""Hears which datasets a small run goes on for, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +118,7 @@ class RunTools:
     broken_off: Callable[[frozenset[int]], None] = lambda _: None
     noted: Callable[[Capturing, Steps], Steps] = lambda _, steps: steps
     compared: Compared | None = None
-    let_go: Callable[[], None] | None = None
+    let_go: LetGo | None = None
     overflow: OverflowRoom | None = None
     prepared: Mapping[bytes, Captured] = field(default_factory=dict)
     more: More = lambda _: None

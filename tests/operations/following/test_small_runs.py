@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.core.errors import Cancelled, ErrorFacts, SourceError
 from holdfast.operations.following.follow_tools import SmallResult
-from holdfast.operations.following.small_runs import LetGo, SmallRuns
+from holdfast.operations.following.small_runs import SmallRuns, Tell
 from holdfast.operations.running import Cancellation
 
 NOTHING = SmallResult(None, {})
@@ -28,7 +28,7 @@ def test_what_it_returns_is_the_result(runs: SmallRuns) -> None:
 
 
 def test_what_it_raises_is_raised(runs: SmallRuns) -> None:
-    def fails(let_go: LetGo) -> SmallResult:
+    def fails(let_go: Tell) -> SmallResult:
         raise SourceError("it cannot be read")
 
     with pytest.raises(SourceError):
@@ -38,7 +38,7 @@ def test_what_it_raises_is_raised(runs: SmallRuns) -> None:
 def test_one_that_has_let_go_goes_on_beside_the_next(runs: SmallRuns) -> None:
     goes_on, has_ended = threading.Event(), threading.Event()
 
-    def lingers(let_go: LetGo) -> SmallResult:
+    def lingers(let_go: Tell) -> SmallResult:
         let_go(NOTHING)
         assert goes_on.wait(60)
         has_ended.set()
@@ -54,7 +54,7 @@ def test_one_that_has_let_go_goes_on_beside_the_next(runs: SmallRuns) -> None:
 def test_to_close_is_to_cancel_and_to_wait_for_those_that_go_on(caplog: pytest.LogCaptureFixture) -> None:
     runs, cancellation, ended = SmallRuns(), Cancellation(), []
 
-    def lingers(let_go: LetGo) -> SmallResult:
+    def lingers(let_go: Tell) -> SmallResult:
         let_go(NOTHING)
         cancellation.wait(60)
         ended.append(True)

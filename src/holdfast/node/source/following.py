@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,10 @@ from holdfast.operations.following.plan import Followed, followed_by, needs_scan
 from holdfast.operations.following.record import Record
 from holdfast.operations.following.run_notes import RunNotes
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.following.small_runs import LetGo, SmallRuns
+from holdfast.operations.following.small_runs import SmallRuns, Tell
 from holdfast.operations.following.tail import MOST_KEPT, Tail
 from holdfast.operations.run import run_datasets
-from holdfast.operations.run_order import More, RunOrder, RunTools, SmallRun
+from holdfast.operations.run_order import LetGo, More, RunOrder, RunTools, SmallRun
 from holdfast.operations.running import Cancellation, News
 from holdfast.operations.spooling.keepers import Keepers
 from holdfast.operations.spooling.sending import SendTools
@@ -189,11 +189,27 @@ class SourceFollowing:
 
     # For the jobs of the worker.
 
-    def notes(self, news: News, rules: Rules) -> RunNotes:
-        """To be given to a small run as its news; `noted` when it has ended."""
-        return RunNotes(news, rules.deliveries, self._tail.is_told)
+    def run_small(self, order: RunOrder, tools: RunTools, cancellation: Cancellation, gone_on: LetGo | None) -> Job:
+        """What it sends is told to who looks on. `gone_on`: see `RunTools.let_go`; the receivers that the run goes on for are sent what has
+        changed meanwhile. Raises what `run_datasets` raises."""
+        notes, late = RunNotes(tools.news, order.deliveries, self._tail.is_told), set[DatasetId]()
 
-    def noted(self, notes: RunNotes) -> None:
+        def let_go(datasets: Mapping[DatasetId, ErrorFacts]) -> None:
+            assert gone_on is not None
+            late.update(datasets)
+            self._noted(notes)
+            gone_on(datasets)
+
+        tools = replace(tools, news=notes, noted=notes.steps, let_go=None if gone_on is None else let_go)
+        try:
+            job = run_datasets(order, tools, cancellation)
+            self._noted(notes)
+            return job
+        finally:
+            for dataset in late:
+                self.left_behind(dataset)
+
+    def _noted(self, notes: RunNotes) -> None:
         self._tail.ended(notes)
         notes.have_told()
 
@@ -281,34 +297,26 @@ class SourceFollowing:
         )
         return self._small_runs.result_of(partial(self._make, rules, order, more, cancellation), cancellation)
 
-    def _make(self, rules: Rules, order: RunOrder, more: More, cancellation: Cancellation, let_go: LetGo) -> SmallResult:
-        """In a thread of the run's own. Receivers that it went on for, once it has let go, are sent what has changed meanwhile."""
+    def _make(self, rules: Rules, order: RunOrder, more: More, cancellation: Cancellation, tell: Tell) -> SmallResult:
+        """In a thread of the run's own."""
         news, captured, late = NewsOfRun(self._small_news), list[CaptureResult](), dict[DatasetId, ErrorFacts]()
-        notes = self.notes(news, rules)
 
         def result(error: ErrorFacts | None) -> SmallResult:
             return SmallResult(captured[0] if captured else None, {**news.failed, **late}, error)
 
-        def go_on() -> None:
-            mine = [each for each in rules.deliveries if each.dataset in order.operations]
-            late.update((each.dataset, busy.facts()) for each in mine if (busy := self.pool.busy(each.id)) is not None)
+        def gone_on(datasets: Mapping[DatasetId, ErrorFacts]) -> None:
+            late.update(datasets)
             self._ahead.committed(captured)
-            self.noted(notes)
-            let_go(result(None))
+            tell(result(None))
 
         try:
             with self._all.holder.lease() as state:
-                tools = self.tools(rules, state, notes, captured.append, scratch=SMALL)
-                tools = replace(tools, noted=notes.steps, prepared=self._ahead.prepared, more=more, overflow=self.overflow, let_go=go_on)
-                job = run_datasets(order, tools, cancellation)
+                tools = self.tools(rules, state, news, captured.append, scratch=SMALL)
+                job = self.run_small(order, replace(tools, prepared=self._ahead.prepared, more=more), cancellation, gone_on)
             if not late:
                 self._ahead.committed(captured)
-            self.noted(notes)
         except (HoldfastError, OSError) as error:
             return result(facts_of(error))
-        finally:
-            for dataset in late:
-                self.left_behind(dataset)
         self._small_news.found(job.findings)
         return result(job.error)
 
@@ -329,6 +337,7 @@ class SourceFollowing:
             hostname=socket.gethostname(),
             pool=self.pool,
             keepers=self.keepers,
+            overflow=self.overflow,
             captured=captured,
             broken_off=self._names_changed,
         )

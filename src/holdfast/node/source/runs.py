@@ -7,7 +7,7 @@ only receivers of batches are waited for (docs/decisions/0059-claims.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from holdfast.capture.comparison import Compared
 from holdfast.capture.ports import CaptureResult
 from holdfast.capture.scan import Capture
 from holdfast.core.clock import Clock
-from holdfast.core.errors import SourceVanished, UnknownName
+from holdfast.core.errors import ErrorFacts, SourceVanished, UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.host.hooks import hook_environment, run_hook
 from holdfast.host.snapshots import Snapshots, take_snapshots
@@ -104,7 +104,7 @@ class _SourceRun:
                 work = following.point_without_scan(order) if is_watched else None
                 if work is None:
                     if self._may_let_go():
-                        tools = replace(tools, overflow=following.overflow, let_go=partial(self._let_go, watched, let_go))
+                        tools = replace(tools, let_go=partial(self._let_go, watched, let_go))
                     ended = run_datasets(order, tools, self._cancellation)
                 else:
                     ended = self._make_point(work, tools, let_go)
@@ -115,33 +115,23 @@ class _SourceRun:
 
     def _make_point(self, work: Work, tools: RunTools, let_go: Callable[[], None]) -> Job:
         """Of what was followed, without a scan."""
-        order, following, gone_on = self._order, self._following, False
-        notes = following.notes(self._runs.news, self._runs.rules)
+        order, following, has_ended = self._order, self._following, False
 
-        def ended() -> None:
-            following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
+        def end() -> None:
+            nonlocal has_ended
+            if not has_ended:
+                has_ended = True
+                following.point_ended(order.datasets, work, self._captured[0] if self._captured else None)
 
-        def go_on() -> None:
-            nonlocal gone_on
-            gone_on = True
-            following.noted(notes)
-            ended()
+        def gone_on(_: Mapping[DatasetId, ErrorFacts]) -> None:
+            end()
             let_go()
 
-        tools = replace(tools, news=notes, noted=notes.steps)
-        if self._may_let_go():
-            tools = replace(tools, overflow=following.overflow, let_go=go_on)
         try:
             small = replace(order, small=following.small_of(order.datasets, work))
-            job = run_datasets(small, tools, self._cancellation)
-            following.noted(notes)
-            return job
+            return following.run_small(small, tools, self._cancellation, gone_on if self._may_let_go() else None)
         finally:
-            if gone_on:
-                for dataset in self._ids:
-                    following.left_behind(dataset)
-            else:
-                ended()
+            end()
 
     def _may_let_go(self) -> bool:
         """Whether somebody waits for the datasets, and nothing more is done to the source when it has been read."""
@@ -149,7 +139,7 @@ class _SourceRun:
         busy = (rule.hooks.before or rule.hooks.after or any(each.archive is not None for each in rule.operations) for rule in rules)
         return self._following.follows(rules) and not any(busy)
 
-    def _let_go(self, watched: frozenset[DatasetId], let_go: Callable[[], None]) -> None:
+    def _let_go(self, watched: frozenset[DatasetId], let_go: Callable[[], None], _: Mapping[DatasetId, ErrorFacts]) -> None:
         self._tell_scanned(watched)
         let_go()
 

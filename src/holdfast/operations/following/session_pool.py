@@ -87,10 +87,11 @@ class SessionPool:
         # Deliveries whose session a run keeps that nobody waits for any more, and since when.
         self._lingering: dict[str, float] = {}
 
-    def lingers(self, delivery: str) -> None:
-        """A run goes on with its session for this delivery, and nobody else is to have one before it `has_ended`."""
+    def lingers(self, delivery: str) -> ReceiverBusy:
+        """A run goes on with its session for this delivery, and nobody else is to have one before it `has_ended`: what they are told."""
         with self._lock:
-            self._lingering[delivery] = self._clock.monotonic_s()
+            since_s = self._lingering[delivery] = self._clock.monotonic_s()
+        return self._told(since_s)
 
     def has_ended(self, delivery: str) -> None:
         with self._lock:
@@ -100,8 +101,9 @@ class SessionPool:
         """Why there is no session to be had now, nor to be opened."""
         with self._lock:
             since_s = self._lingering.get(delivery)
-        if since_s is None:
-            return None
+        return None if since_s is None else self._told(since_s)
+
+    def _told(self, since_s: float) -> ReceiverBusy:
         return ReceiverBusy(f"it has not taken yet what it was sent {self._clock.monotonic_s() - since_s + LINGER_S:.0f} s ago")
 
     def take(self, delivery: str) -> Kept | None:

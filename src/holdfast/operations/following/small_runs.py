@@ -13,7 +13,7 @@ from holdfast.operations.running import Cancellation
 
 logger = logging.getLogger(__name__)
 
-LetGo = Callable[[SmallResult], None]
+Tell = Callable[[SmallResult], None]
 """Told by a run before its end what became of all but those that it goes on for; nobody waits for it any more."""
 
 
@@ -24,7 +24,7 @@ class SmallRuns:
         self._lock = threading.Lock()
         self._going: dict[threading.Thread, Cancellation] = {}
 
-    def result_of(self, run: Callable[[LetGo], SmallResult], cancellation: Cancellation) -> SmallResult:
+    def result_of(self, run: Callable[[Tell], SmallResult], cancellation: Cancellation) -> SmallResult:
         """Once it has ended, or let go. Raises what it raises until then."""
         told = Future[SmallResult]()
         thread = threading.Thread(target=self._make, args=(run, told), name="small-run", daemon=True)
@@ -41,7 +41,7 @@ class SmallRuns:
         for thread in going:
             thread.join()
 
-    def _make(self, run: Callable[[LetGo], SmallResult], told: Future[SmallResult]) -> None:
+    def _make(self, run: Callable[[Tell], SmallResult], told: Future[SmallResult]) -> None:
         try:
             result = run(told.set_result)
             if not told.done():
