@@ -121,6 +121,7 @@ def test_fixes_say_what_they_do() -> None:
     assert titles("invalid/mode-batch", "mode-batch") == ["Make it continuous"]
     assert titles("invalid/unknown-policy", "unknown-policy") == ["Take `document/backup` off the mover"]
     assert titles("warnings/not-carried", "not-carried") == ["Remove the operation"]
+    assert titles("warnings/policy-not-carried", "not-carried") == ["Carry `documents` to `store`", "Take `documents` off `others`"]
     assert titles("invalid/not-upstream", "not-carried") == ["Carry it to `store`", "Carry it to `far`"]
 
 

@@ -5255,7 +5255,8 @@ export interface components {
          * @description One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
          *
          *         `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many; of a check
-         *         script that failed, the last lines of what it wrote.
+         *         script that failed, the last lines of what it wrote. `repository`: of what a node says of itself, the one of its repositories that it
+         *         is about.
          */
         Finding: {
             code: string;
@@ -5267,6 +5268,8 @@ export interface components {
             hint: string;
             /** @default [] */
             affected: string[];
+            /** @default  */
+            repository: string;
         };
         /**
          * Severity
@@ -7515,6 +7518,8 @@ export interface components {
             hint: string;
             /** @default [] */
             affected: string[];
+            /** @default  */
+            repository: string;
             node: string;
         };
         /**

@@ -1,12 +1,12 @@
 /**
  * A table that draws only the rows in sight: a hundred thousand scroll like ten. Rows can be walked with the arrow keys and opened with
- * Enter. Sorting is by the columns that say how.
+ * Enter. Sorting is by the columns that say how. Where the columns have no room beside each other, they stand below each other.
  */
 import { UnstyledButton } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconArrowsSort } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, type RefObject, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { fit, takesLine } from "./fitting";
 import classes from "./VirtualTable.module.css";
 
 export interface Column<Row> {
@@ -18,7 +18,7 @@ export interface Column<Row> {
   /** What to sort by; without it the column cannot be sorted. */
   sortBy?: (row: Row) => string | number;
   align?: "right";
-  /** Left out on narrow screens. */
+  /** Left out where that gives the others room. */
   wide?: boolean;
 }
 
@@ -30,6 +30,7 @@ interface VirtualTableProps<Row> {
   rowKey: (row: Row) => string;
   /** Pixels; the table is as high as its rows up to this. */
   maxHeight?: number | string;
+  /** Where the columns are beside each other; else a row is as high as it needs. */
   rowHeight?: number;
   selected?: string | undefined;
   onOpen?: (row: Row) => void;
@@ -40,9 +41,13 @@ interface VirtualTableProps<Row> {
   empty?: ReactNode;
 }
 
+/** Of a stacked row, about. */
+const STACKED_LINE = 28;
+
 export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
-  const isWide = useMediaQuery("(min-width: 48em)", true, { getInitialValueInEffect: false });
-  const columns = useMemo(() => props.columns.filter((column) => isWide || !column.wide), [props.columns, isWide]);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const { columns, stacked } = useMemo(() => fit(props.columns, width), [props.columns, width]);
   const { label, rowKey, maxHeight = "60vh", rowHeight = 40, selected, onOpen, begins, onEnd, empty } = props;
   const [order, setOrder] = useState<{ key: string; down: boolean } | null>(null);
   const rows = useMemo(() => sorted(props.rows, columns, order), [props.rows, columns, order]);
@@ -51,14 +56,17 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
+    estimateSize: () => (stacked ? STACKED_LINE * (columns.length / 2 + 1) : rowHeight),
+    // How high a row is was measured for the row, wherever sorting has put it.
+    ...(stacked && { getItemKey: (index: number) => rowKey(rows[index]!) }),
+    overscan: stacked ? 4 : 12,
     onChange: (instance) => {
       const last = instance.getVirtualItems().at(-1);
       if (onEnd && last && last.index >= rows.length - 1) onEnd();
     },
   });
-  const tracks = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
+  useLayoutEffect(() => virtual.measure(), [virtual, stacked]);
+  const tracks = stacked ? {} : { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
 
   const move = (to: number) => {
     const next = Math.max(0, Math.min(rows.length - 1, to));
@@ -77,7 +85,7 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
   };
 
   return (
-    <div className={classes.frame} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+    <div ref={frame} className={classes.frame} data-stacked={stacked || undefined} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
       <div role="rowgroup" className={classes.headGroup}>
         <div role="row" aria-rowindex={1} className={classes.head} style={tracks}>
           {columns.map((column) => (
@@ -101,6 +109,8 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
             return (
               <div
                 key={rowKey(row)}
+                ref={stacked ? virtual.measureElement : undefined}
+                data-index={item.index}
                 role="row"
                 aria-rowindex={item.index + 2}
                 aria-selected={selected === undefined ? undefined : rowKey(row) === selected}
@@ -108,15 +118,20 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
                 data-cursor={item.index === cursor || undefined}
                 data-opens={onOpen !== undefined || undefined}
                 data-begins={begins?.(row) || undefined}
-                style={{ ...tracks, height: rowHeight, transform: `translateY(${item.start}px)` }}
+                style={{ ...tracks, ...(!stacked && { height: rowHeight }), transform: `translateY(${item.start}px)` }}
                 onClick={() => {
                   setCursor(item.index);
                   onOpen?.(row);
                 }}
               >
                 {columns.map((column) => (
-                  <div key={column.key} role="cell" className={classes.cell} data-align={column.align}>
-                    {column.cell(row)}
+                  <div key={column.key} role="cell" className={classes.cell} data-align={column.align} data-line={takesLine(column) || undefined}>
+                    {stacked && column.title && (
+                      <span className={classes.label} aria-hidden>
+                        {column.title}
+                      </span>
+                    )}
+                    {stacked ? <div className={classes.value}>{column.cell(row)}</div> : column.cell(row)}
                   </div>
                 ))}
               </div>
@@ -126,6 +141,19 @@ export function VirtualTable<Row>(props: VirtualTableProps<Row>) {
       </div>
     </div>
   );
+}
+
+/** Of what is drawn there, in pixels; 0 before it is. */
+function useWidth(frame: RefObject<HTMLDivElement | null>): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const drawn = frame.current;
+    if (!drawn) return;
+    const observer = new ResizeObserver(() => setWidth(drawn.clientWidth));
+    observer.observe(drawn);
+    return () => observer.disconnect();
+  }, [frame]);
+  return width;
 }
 
 interface HeadProps<Row> {
@@ -143,6 +171,7 @@ function Head<Row>({ column, order, onOrder }: HeadProps<Row>) {
       role="columnheader"
       className={classes.cell}
       data-align={column.align}
+      data-sorts={column.sortBy !== undefined || undefined}
       aria-sort={isOurs ? (order.down ? "descending" : "ascending") : undefined}
     >
       {column.sortBy ? (

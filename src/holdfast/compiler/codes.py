@@ -92,7 +92,7 @@ CODES: dict[str, Code] = {
     "nothing-scheduled": Code(_W, "No operation of a policy in this flow has a schedule: it runs only when triggered"),
     "schedule-idle": Code(_W, "A schedule that says when runs may start, and nothing says how often"),
     "rides-with-points": Code(_W, "An operation without a schedule that goes as a batch: it is made with each point of what is followed"),
-    "not-carried": Code(_W, "An operation that no mover carries"),
+    "not-carried": Code(_W, "An operation, or a policy of a source, that no mover carries"),
     "unreachable-vertex": Code(_W, "Nothing reaches this vertex, or leaves it"),
     "options-merged": Code(_W, "Several movers became one delivery and their options differ; the strictest counts"),
     "snapshot-unused": Code(_W, "A policy asks for snapshots, and none of its operations looks at all of the source"),

@@ -128,6 +128,19 @@ def _no_mover(found: _Found) -> Iterator[Fix]:
 
 
 def _not_carried(found: _Found) -> Iterator[Fix]:
+    yield from _policy_not_carried(found) if found.diagnostic.where.kind == "vertex" else _operation_not_carried(found)
+
+
+def _policy_not_carried(found: _Found) -> Iterator[Fix]:
+    sketch, source = found.sketch, found.name
+    for target in sketch.vertices:
+        labels = [label for label in sketch.labels(source, target) if label.startswith(f"{found.written}/")]
+        if labels:
+            yield Fix(title=f"Carry `{found.written}` to `{target}`", edits=sketch.carry(source, target, labels))
+    yield Fix(title=f"Take `{found.written}` off `{source}`", edits=(take(*found.path),))
+
+
+def _operation_not_carried(found: _Found) -> Iterator[Fix]:
     policy = found.name.partition("/")[0]
     ways = [
         (sketch, source, target)

@@ -38,7 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing worth saying about a run: an unreadable file, a skipped socket, a catch-up. `path` is for display.
 
     `affected`: of damage in a repository, the points and files it takes away, a line each, the first of them if there are many; of a check
-    script that failed, the last lines of what it wrote.
+    script that failed, the last lines of what it wrote. `repository`: of what a node says of itself, the one of its repositories that it
+    is about.
     """
 
     code: str
@@ -47,6 +48,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
     hint: str = ""
     affected: tuple[str, ...] = ()
+    repository: str = ""
 
     @classmethod
     def of_error(cls, code: str, error: ErrorFacts) -> Finding:

@@ -207,6 +207,17 @@ async def test_a_repository_that_cannot_be_opened_is_trouble_on_its_own_vertex_o
 
 
 @with_master
+async def test_what_is_said_of_one_repository_is_on_no_other_of_its_machine(running: Running) -> None:
+    machines = await office(running)
+    vault = machines["vault"].status
+    for repository, state in (("old", "ok"), ("main", "failed"), ("", "failed")):
+        said = Finding(code="drill-failed", severity=Severity.ERROR, message="it proved nothing", repository=repository)
+        machines["vault"].status = msgspec.structs.replace(vault, findings=(said,))
+        _, vertices, _ = await look(running)
+        assert (repository, vertices["store"]["state"]) == (repository, state)
+
+
+@with_master
 async def test_what_missed_runs_left_behind_is_told_in_changes_and_bytes_and_said_to_be_an_estimate(running: Running) -> None:
     machines = await office(running)
     behind = {"behind_runs": 2, "owed": Amount(7, 4_000), "behind_since": AT, "error": AWAY, "state": State.FAILED}

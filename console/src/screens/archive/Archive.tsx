@@ -10,7 +10,6 @@ import { Unreachable } from "../../parts/Unreachable";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { type ArchivedDataset, holdsOf, keptFor, rowKey } from "./archive";
-import classes from "./archive.module.css";
 import { Holds } from "./Holds";
 import { Planned } from "./Planned";
 import { useArchives } from "./useArchive";
@@ -38,17 +37,15 @@ export default function Archive() {
       {found.data && rows.length === 0 && <NothingYet isWhole={found.data.unreachable.length === 0} />}
       {rows.length > 0 && (
         <Card title="What is archived" flush>
-          <div className={classes.wide}>
-            <VirtualTable
-              label="Archived datasets"
-              rows={rows}
-              columns={COLUMNS}
-              rowKey={rowKey}
-              maxHeight="32vh"
-              selected={shown ? rowKey(shown) : ""}
-              onOpen={({ dataset, repository }) => put({ dataset, repository, path: "" })}
-            />
-          </div>
+          <VirtualTable
+            label="Archived datasets"
+            rows={rows}
+            columns={COLUMNS}
+            rowKey={rowKey}
+            maxHeight="32vh"
+            selected={shown ? rowKey(shown) : ""}
+            onOpen={({ dataset, repository }) => put({ dataset, repository, path: "" })}
+          />
         </Card>
       )}
       {found.data && asked.dataset && !shown && rows.length > 0 && <Problem error={nothingOf(asked.dataset)} />}

@@ -37,7 +37,7 @@ export function Planned() {
       {asked.error && <Problem error={asked.error} onRetry={() => asked.mutate()} />}
       {silent.length > 0 && <Alert role="alert" color="gray" variant="light" title={`No answer from ${silent.map(visible).join(", ")}: what would go there is missing here.`} />}
       {asked.data ? (
-        <div className={classes.wide} role="status">
+        <div role="status">
           <VirtualTable
             label="What would be archived"
             rows={plans}
@@ -62,9 +62,7 @@ export function Planned() {
 function Files({ plan }: { plan: Plan }) {
   return (
     <>
-      <div className={classes.wide}>
-        <VirtualTable label={`Files of ${visible(plan.dataset)} that would go`} rows={plan.first} columns={FILES} rowKey={encodedPath} rowHeight={34} maxHeight="36vh" />
-      </div>
+      <VirtualTable label={`Files of ${visible(plan.dataset)} that would go`} rows={plan.first} columns={FILES} rowKey={encodedPath} rowHeight={34} maxHeight="36vh" />
       <div className={classes.bar}>
         <Text size="sm" c="dimmed">
           {plan.files > plan.first.length ? `The first ${formatCount(plan.first.length)} of ${formatCount(plan.files)} files.` : ""}

@@ -39,20 +39,18 @@ export function Versions({ row, path, onPath }: VersionsProps) {
   };
   return (
     <Card title={`Versions of ${visible(row.dataset)} in ${visible(row.repository)}`} actions={<PathFilter path={path} onPath={onPath} />} flush>
-      <div className={classes.wider}>
-        {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
-        <Unreachable rows={found.data?.unreachable} what="What is archived there is missing here." />
-        <VirtualTable
-          label="Archived versions"
-          rows={files}
-          columns={columns(ticked, tick)}
-          rowKey={fileKey}
-          rowHeight={36}
-          maxHeight="min(48vh, 480px)"
-          onOpen={tick}
-          empty={found.isPending ? "Loading …" : "Nothing is archived at or below this path."}
-        />
-      </div>
+      {found.error && <Problem error={found.error} onRetry={() => void found.refetch()} />}
+      <Unreachable rows={found.data?.unreachable} what="What is archived there is missing here." />
+      <VirtualTable
+        label="Archived versions"
+        rows={files}
+        columns={columns(ticked, tick)}
+        rowKey={fileKey}
+        rowHeight={36}
+        maxHeight="min(48vh, 480px)"
+        onOpen={tick}
+        empty={found.isPending ? "Loading …" : "Nothing is archived at or below this path."}
+      />
       <div className={classes.bar}>
         <Text size="sm" c="dimmed">
           {ticked.size > 0 ? `${counted(ticked.size, "file")} chosen` : counted(files.length, "version")}
@@ -110,15 +108,16 @@ const columns = (ticked: ReadonlySet<string>, tick: (file: ArchivedFile) => void
     width: "minmax(200px, 3fr)",
     sortBy: (file) => file.path,
     cell: (file) => (
-      <div className={classes.line} title={visible(file.path)}>
-        {visible(file.path)}
+      <div className={classes.path} title={visible(file.path)}>
+        <span>{visible(file.path.slice(0, file.path.lastIndexOf("/") + 1))}</span>
+        <span>{visible(file.path.slice(file.path.lastIndexOf("/") + 1))}</span>
       </div>
     ),
   },
   { key: "size", title: "Size", width: "84px", align: "right", sortBy: (file) => file.size_bytes, cell: (file) => formatBytes(file.size_bytes) },
-  { key: "modified", title: "Last changed", width: "158px", sortBy: (file) => file.modified_at, cell: (file) => <Moment time={file.modified_at} /> },
-  { key: "archived", title: "Archived", width: "158px", sortBy: (file) => file.archived_at, cell: (file) => <Moment time={file.archived_at} /> },
-  { key: "until", title: "Kept until", width: "158px", sortBy: (file) => file.until ?? "9999", cell: (file) => <Moment time={file.until} never="for ever" /> },
+  { key: "modified", title: "Last changed", width: "164px", sortBy: (file) => file.modified_at, cell: (file) => <Moment time={file.modified_at} /> },
+  { key: "archived", title: "Archived", width: "164px", sortBy: (file) => file.archived_at, cell: (file) => <Moment time={file.archived_at} /> },
+  { key: "until", title: "Kept until", width: "164px", sortBy: (file) => file.until ?? "9999", cell: (file) => <Moment time={file.until} never="for ever" /> },
   {
     key: "holds",
     title: "Held by",

@@ -10,7 +10,6 @@ import { Problem } from "../../parts/Problem";
 import { State } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import classes from "./Audit.module.css";
 
 type AuditRecord = Schemas["AuditRecord"];
 
@@ -47,17 +46,15 @@ export default function Audit() {
         }
         flush
       >
-        <div className={classes.wide}>
-          <VirtualTable
-            label="Audit records"
-            rows={rows}
-            columns={COLUMNS}
-            rowKey={(record) => String(record.number)}
-            maxHeight="66vh"
-            onEnd={readMore}
-            empty={pages.isPending ? <Loader size="sm" aria-label="Reading the audit log" /> : "No record fits this filter."}
-          />
-        </div>
+        <VirtualTable
+          label="Audit records"
+          rows={rows}
+          columns={COLUMNS}
+          rowKey={(record) => String(record.number)}
+          maxHeight="66vh"
+          onEnd={readMore}
+          empty={pages.isPending ? <Loader size="sm" aria-label="Reading the audit log" /> : "No record fits this filter."}
+        />
       </Card>
     </Page>
   );

@@ -41,6 +41,7 @@ export const MoverEdge = memo(function MoverEdge(props: EdgeProps<MoverElement>)
             data-level={worst}
             data-state={overlay?.state}
             data-thing={props.id}
+            title={visible(overlay?.label || mover.carries.join(", "))}
             aria-hidden
             style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y + twin * BETWEEN_TWINS}px)` }}
           >

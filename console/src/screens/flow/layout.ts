@@ -6,7 +6,8 @@ export type Place = readonly [number, number];
 
 export const WIDTH = 190;
 export const GRID = 10;
-const BETWEEN_COLUMNS = 120;
+/** The widest label of a mover has room between them, with some of its line. */
+const BETWEEN_COLUMNS = 190;
 const BETWEEN_ROWS = 36;
 
 /** What a vertex takes up, in pixels; true enough to arrange them. */

@@ -97,9 +97,7 @@ export default function Flows() {
       {draft.phase === "failed" && <Problem error={draft.error} onRetry={() => void openDraft()} />}
       {draft.phase === "ready" && rows.length > 0 && (
         <Card title={counted(rows.length, "flow")} flush>
-          <div className={classes.wide}>
-            <VirtualTable label="Flows" rows={rows} columns={COLUMNS} rowKey={(row) => row.name} rowHeight={46} onOpen={(row) => go(to.flow(row.name))} />
-          </div>
+          <VirtualTable label="Flows" rows={rows} columns={COLUMNS} rowKey={(row) => row.name} rowHeight={46} onOpen={(row) => go(to.flow(row.name))} />
         </Card>
       )}
       {draft.phase === "ready" && rows.length === 0 && (

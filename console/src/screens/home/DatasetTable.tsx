@@ -13,7 +13,7 @@ import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
 import { DayStrip, StripLegend } from "./DayStrip";
 import classes from "./Home.module.css";
-import { type DatasetRow, placeOf, STANDING_STATES, STANDING_WORDS, STANDINGS } from "./overview";
+import { type DatasetRow, neverOf, placeOf, STANDING_STATES, STANDING_WORDS, STANDINGS } from "./overview";
 import type { Day } from "./strip";
 
 interface DatasetTableProps {
@@ -80,9 +80,9 @@ function wide(days: DatasetTableProps["days"]): Column<DatasetRow>[] {
   return [
     { key: "state", title: "State", width: "112px", cell: stateCell, sortBy: (row) => STANDINGS.indexOf(row.standing) },
     { key: "dataset", title: "Dataset", width: "minmax(120px, 1fr)", cell: nameCell, sortBy: (row) => row.label },
-    { key: "by", title: "Protected by", width: "minmax(186px, 1.4fr)", cell: (row) => <Places row={row} /> },
-    { key: "newest", title: "Newest", width: "104px", cell: (row) => <Moment time={row.newestAt} ago never="none yet" />, sortBy: (row) => row.newestAt ?? "" },
-    { key: "next", title: "Next run", width: "92px", cell: nextCell, sortBy: (row) => row.dueAt ?? "9" },
+    { key: "by", title: "Protected by", width: "minmax(174px, 1.4fr)", cell: (row) => <Places row={row} /> },
+    { key: "newest", title: "Newest", width: "104px", cell: (row) => <Moment time={row.newestAt} ago never={neverOf(row, "none yet")} />, sortBy: (row) => row.newestAt ?? "" },
+    { key: "next", title: "Next run", width: "104px", cell: nextCell, sortBy: (row) => row.dueAt ?? "9" },
     { key: "days", title: "Last 30 days", width: "300px", cell: (row) => <DayStrip days={days.get(row.label) ?? []} /> },
   ];
 }
@@ -102,7 +102,7 @@ function narrow(days: DatasetTableProps["days"]): Column<DatasetRow>[] {
           </Group>
           <Places row={row} />
           <Text size="xs" c="dimmed">
-            Newest point <Moment time={row.newestAt} ago never="none yet" />, next run {nextCell(row)}
+            Newest point <Moment time={row.newestAt} ago never={neverOf(row, "none yet")} />, next run {nextCell(row)}
           </Text>
           <DayStrip days={days.get(row.label) ?? []} />
         </div>
@@ -120,7 +120,7 @@ const nameCell = (row: DatasetRow) => (
 );
 
 const nextCell = (row: DatasetRow) =>
-  row.running ? <State state="running" label="now" quiet /> : <Moment time={row.dueAt} ago never={row.followed ? "as it changes" : "not scheduled"} />;
+  row.running ? <State state="running" label="now" quiet /> : <Moment time={row.dueAt} ago never={neverOf(row, row.followed ? "as it changes" : "not scheduled")} />;
 
 const LINES = 3;
 

@@ -89,7 +89,7 @@ it("states the verdict by the worst there is", () => {
 });
 
 it("says findings alike once", () => {
-  const finding = { code: "no-limits", severity: "warning" as const, message: "m", hint: "h", path: "", affected: [] };
+  const finding = { code: "no-limits", severity: "warning" as const, message: "m", hint: "h", path: "", affected: [], repository: "" };
   const worse = { ...finding, code: "low-disk", severity: "error" as const };
   const groups = findingGroups([{ ...finding, node: "a" }, { ...finding, node: "b" }, { ...worse, node: "b" }]);
   expect(groups.map((each) => [each.code, each.nodes])).toEqual([

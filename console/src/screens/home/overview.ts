@@ -91,6 +91,9 @@ export function placeOf(protection: Pick<Protection, "action" | "receiver">): st
   return what ? `${what} on ${protection.receiver}` : protection.receiver;
 }
 
+/** In place of a time that a row does not have. Of a node that gives no answer it is not known whether there is one. */
+export const neverOf = (row: Pick<DatasetRow, "standing">, never: string): string => (row.standing === "unknown" ? "not known" : never);
+
 function groupedBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {

@@ -4,7 +4,7 @@ import { silencesOf, silentNodes } from "./silences";
 
 const error = { code: "not-reachable", message: "vault is offline", hint: "start it" } as Status["unreachable"][number]["error"];
 const unreachable = [{ node: "vault", repository: "main", error }, { node: "vault", repository: "second", error }];
-const finding = { node: "vault", code: "node-silent", severity: "error" as const, message: "m", hint: "start the node", path: "", affected: [] };
+const finding = { node: "vault", code: "node-silent", severity: "error" as const, message: "m", hint: "start the node", path: "", affected: [], repository: "" };
 const trouble = (label: string, silent?: string) => ({ label, ...(silent && { silent }) }) as Trouble;
 
 it("says a silent node once, with all that hangs on it", () => {

@@ -37,9 +37,7 @@ export function Tasks({ job }: { job: Job }) {
   const errors = job.tasks.filter((task) => task.error);
   return (
     <Card title="Tasks" flush>
-      <div className={classes.wide}>
-        <VirtualTable label="Tasks" rows={job.tasks} columns={TASKS} rowKey={(task) => task.name + task.receiver} maxHeight="40vh" />
-      </div>
+      <VirtualTable label="Tasks" rows={job.tasks} columns={TASKS} rowKey={(task) => task.name + task.receiver} maxHeight="40vh" />
       {errors.map((task) => (
         <Text key={task.name + task.receiver} size="sm" className={classes.more}>
           <b>
@@ -105,9 +103,7 @@ export function Findings({ job }: { job: Job }) {
     );
   return (
     <Card title={counted(total, "finding")} flush>
-      <div className={classes.narrowTable}>
-        <VirtualTable label="Findings" rows={rows} columns={FINDINGS} rowKey={(row) => String(row.number)} rowHeight={52} maxHeight="50vh" />
-      </div>
+      <VirtualTable label="Findings" rows={rows} columns={FINDINGS} rowKey={(row) => String(row.number)} rowHeight={52} maxHeight="50vh" />
       {total > rows.length && (
         <Text size="sm" c="dimmed" className={classes.more}>
           Only the first {formatCount(rows.length)} are kept.

@@ -31,19 +31,17 @@ export default function Jobs() {
     <Page title="Jobs" lead="Every run of a rule, each copy onward, restore and check." cli="holdfast jobs" api={`GET /api/v1/jobs${query(filter)}`}>
       {pages.error && <Problem error={pages.error} onRetry={() => void pages.refetch()} />}
       <Card title={more ? `${formatCount(rows.length)} jobs and more` : counted(rows.length, "job")} actions={<Filters filter={filter} put={put} tags={[...new Set(rows.flatMap((job) => job.tags))].sort()} />} flush>
-        <div className={classes.wide}>
-          <VirtualTable
-            label="Jobs"
-            rows={rows}
-            columns={COLUMNS}
-            rowKey={(job) => job.id}
-            rowHeight={52}
-            maxHeight="66vh"
-            onOpen={(job) => go(to.job(job.id))}
-            onEnd={readMore}
-            empty={pages.isPending ? <Loader size="sm" aria-label="Reading the jobs" /> : isFiltered ? "No job fits this filter." : "Nothing has run yet. The first job comes with the first active flow."}
-          />
-        </div>
+        <VirtualTable
+          label="Jobs"
+          rows={rows}
+          columns={COLUMNS}
+          rowKey={(job) => job.id}
+          rowHeight={52}
+          maxHeight="66vh"
+          onOpen={(job) => go(to.job(job.id))}
+          onEnd={readMore}
+          empty={pages.isPending ? <Loader size="sm" aria-label="Reading the jobs" /> : isFiltered ? "No job fits this filter." : "Nothing has run yet. The first job comes with the first active flow."}
+        />
         {pages.isFetchingNextPage && (
           <Text size="sm" c="dimmed" className={classes.more} role="status">
             Reading older jobs …

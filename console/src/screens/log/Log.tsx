@@ -70,22 +70,18 @@ function Lines({ filter, put, log }: LinesProps) {
   return (
     <Card title={more ? `${formatCount(rows.length)} lines and more` : counted(rows.length, "line")} flush>
       <Filters filter={filter} put={put} />
-      <div className={classes.scroll}>
-        <div className={classes.wide}>
-          <VirtualTable
-            label="Log"
-            rows={rows}
-            columns={columns}
-            rowKey={(line) => String(line.number)}
-            rowHeight={52}
-            maxHeight="58vh"
-            onOpen={setOpened}
-            begins={beginsSession}
-            onEnd={log.readMore}
-            empty={pages.isPending ? <Loader size="sm" aria-label="Reading the log" /> : pages.error ? "Not read." : nothing}
-          />
-        </div>
-      </div>
+      <VirtualTable
+        label="Log"
+        rows={rows}
+        columns={columns}
+        rowKey={(line) => String(line.number)}
+        rowHeight={52}
+        maxHeight="58vh"
+        onOpen={setOpened}
+        begins={beginsSession}
+        onEnd={log.readMore}
+        empty={pages.isPending ? <Loader size="sm" aria-label="Reading the log" /> : pages.error ? "Not read." : nothing}
+      />
       {may && (
         <div className={classes.bar} role="group" aria-label="With the chosen lines">
           <span aria-live="polite">{chosen.length > 0 ? `${counted(chosen.length, "line")} chosen` : "Tick lines to acknowledge them."}</span>

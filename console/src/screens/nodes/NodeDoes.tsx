@@ -8,7 +8,7 @@ import { FollowedList } from "../../parts/FollowedList";
 import { counted, formatBytes, visible } from "../../parts/format";
 import { Moment } from "../../parts/Moment";
 import { State, stateOf } from "../../parts/State";
-import { datasetRows, STANDING_STATES, STANDING_WORDS, type Status } from "../home/overview";
+import { datasetRows, neverOf, STANDING_STATES, STANDING_WORDS, type Status } from "../home/overview";
 import { lossOf } from "./nodes";
 import lines from "../../parts/Rows.module.css";
 
@@ -37,7 +37,7 @@ export function NodeDoes({ node, status }: { node: Node; status: Status }) {
                 </Link>
               </div>
               <Text size="sm" c="dimmed">
-                newest <Moment time={row.newestAt} ago never="none yet" />
+                newest <Moment time={row.newestAt} ago never={neverOf(row, "none yet")} />
               </Text>
             </li>
           ))}

@@ -62,12 +62,12 @@ function Clock({ node }: { node: Node }) {
 const folders = (roots: readonly string[] | null): string => (roots === null ? "everywhere" : roots.length === 0 ? "nothing" : roots.map(visible).join(", "));
 const unknown = (isAsking: boolean): string => (isAsking ? "asking …" : "not known: it does not answer");
 
-export function NodeFindings({ node }: { node: Node }) {
-  if (node.findings.length === 0) return null;
+export function NodeFindings({ findings }: { findings: readonly Schemas["Finding"][] }) {
+  if (findings.length === 0) return null;
   return (
     <Card title="Worth a look">
       <ul className={lines.list}>
-        {node.findings.map((finding, index) => (
+        {findings.map((finding, index) => (
           <li key={index}>
             <State state={stateOf(finding.severity)} label={finding.severity} />
             <div className={lines.grow}>

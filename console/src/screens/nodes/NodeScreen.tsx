@@ -5,6 +5,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { client, take } from "../../api/client";
 import { useStatus } from "../../api/queries";
+import { to } from "../../app/places";
+import { useDraft } from "../../draft/draft";
+import { mappingAt } from "../../draft/edits";
 import { type Node, useLive } from "../../live/store";
 import { shellWord, visible } from "../../parts/format";
 import { NotThere } from "../../parts/NotThere";
@@ -16,7 +19,7 @@ import { Examine } from "./Examine";
 import { NewestJobs, NodeDoes } from "./NodeDoes";
 import { NodeFacts, NodeFindings } from "./NodeFacts";
 import classes from "./Nodes.module.css";
-import { lossOf } from "./nodes";
+import { findingsOf, lossOf } from "./nodes";
 import { MoveNode } from "./MoveNode";
 import { RenameNode } from "./RenameNode";
 import { RevokeNode } from "./RevokeNode";
@@ -46,12 +49,24 @@ export default function NodeScreen({ name }: { name: string }) {
     >
       {!node && connection === "connecting" && <Loader aria-label="Asking for the node" />}
       {!node && connection !== "connecting" && (
-        <NotThere icon={IconServer2} title="No node of this name has joined" href="/nodes" see="See all nodes">
-          It may have another name now.
-        </NotThere>
+        <NotJoined name={name} />
       )}
       {node && <Details node={node} />}
     </Page>
+  );
+}
+
+/** The document may name machines before they join. */
+function NotJoined({ name }: { name: string }) {
+  const isDrawn = name in mappingAt(useDraft().values, ["nodes"]);
+  return isDrawn ? (
+    <NotThere icon={IconServer2} title="It has not joined yet" href={to.addNode} see="Add a node">
+      The document names it, so it can be drawn and compiled. What it is to do begins when a machine has joined by this name.
+    </NotThere>
+  ) : (
+    <NotThere icon={IconServer2} title="No node of this name has joined" href="/nodes" see="See all nodes">
+      It may have another name now.
+    </NotThere>
   );
 }
 
@@ -75,7 +90,7 @@ function Details({ node }: { node: Node }) {
           It was sent away: its key is refused. To have it back, join it anew with a token made by <code>holdfast master token --replace</code>.
         </Text>
       )}
-      <NodeFindings node={node} />
+      <NodeFindings findings={findingsOf(node, status.data?.findings ?? [])} />
       {rules.error && <Problem error={rules.error} onRetry={() => void rules.refetch()} />}
       {status.error && <Problem error={status.error} onRetry={() => void status.refetch()} />}
       <div className={classes.columns}>

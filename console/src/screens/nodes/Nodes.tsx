@@ -3,6 +3,7 @@ import { Badge, Button, Group, Select, Text, TextInput } from "@mantine/core";
 import { IconPlus, IconSearch, IconServer2 } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { Link, useLocation } from "wouter";
+import { useStatus } from "../../api/queries";
 import { to } from "../../app/places";
 import { useDraft } from "../../draft/draft";
 import { type Node, useLive } from "../../live/store";
@@ -14,9 +15,8 @@ import { Page } from "../../parts/Page";
 import { State, stateOf } from "../../parts/State";
 import { useFilters } from "../../parts/useFilters";
 import { type Column, VirtualTable } from "../../parts/VirtualTable";
-import { clockWord, fits, NODE_STATES, rulesWord, tagsOf } from "./nodes";
+import { clockWord, findingsOf, fits, NODE_STATES, rulesWord, tagsOf } from "./nodes";
 import lines from "../../parts/Rows.module.css";
-import classes from "./Nodes.module.css";
 import { UpgradeOrder } from "./UpgradeOrder";
 import { WaitingNodes } from "./WaitingNodes";
 import { OnlyFor } from "../../parts/OnlyFor";
@@ -78,7 +78,9 @@ function NodeTable({ nodes, tags }: { nodes: readonly Node[]; tags: ReadonlyMap<
   const [filter, put] = useFilters(NAMES);
   const known = useMemo(() => [...new Set([...tags.values()].flat())].sort(), [tags]);
   const rows = useMemo(() => nodes.filter((node) => fits(node, tags.get(node.name) ?? [], filter)), [nodes, tags, filter]);
-  const columns = useMemo(() => columnsWith(tags, known), [tags, known]);
+  const now = useStatus().data?.findings;
+  const findings = useMemo(() => new Map(nodes.map((node) => [node.name, findingsOf(node, now ?? [])])), [nodes, now]);
+  const columns = useMemo(() => columnsWith(tags, known, findings), [tags, known, findings]);
   return (
     <Card
       title={rows.length === nodes.length ? counted(nodes.length, "node") : `${rows.length} of ${counted(nodes.length, "node")}`}
@@ -100,23 +102,24 @@ function NodeTable({ nodes, tags }: { nodes: readonly Node[]; tags: ReadonlyMap<
       }
       flush
     >
-      <div className={classes.wide}>
-        <VirtualTable
-          label="Nodes"
-          rows={rows}
-          columns={columns}
-          rowKey={(node) => node.id}
-          rowHeight={44}
-          maxHeight="64vh"
-          onOpen={(node) => go(to.node(node.name))}
-          empty="No node fits this filter."
-        />
-      </div>
+      <VirtualTable
+        label="Nodes"
+        rows={rows}
+        columns={columns}
+        rowKey={(node) => node.id}
+        rowHeight={44}
+        maxHeight="64vh"
+        onOpen={(node) => go(to.node(node.name))}
+        empty="No node fits this filter."
+      />
     </Card>
   );
 }
 
-function columnsWith(tags: ReadonlyMap<string, readonly string[]>, known: readonly string[]): Column<Node>[] {
+type Findings = ReadonlyMap<string, ReturnType<typeof findingsOf>>;
+
+function columnsWith(tags: ReadonlyMap<string, readonly string[]>, known: readonly string[], findings: Findings): Column<Node>[] {
+  const found = (node: Node) => findings.get(node.name) ?? node.findings;
   return [
     { key: "name", title: "Name", width: "minmax(120px, 1.2fr)", sortBy: (node) => node.name, cell: (node) => <Link href={to.node(node.name)} className={lines.name}>{visible(node.name)}</Link> },
     { key: "state", title: "State", width: "104px", sortBy: (node) => node.state, cell: (node) => <State state={stateOf(node.state)} label={node.state} /> },
@@ -124,7 +127,7 @@ function columnsWith(tags: ReadonlyMap<string, readonly string[]>, known: readon
     { key: "address", title: "Address", width: "minmax(130px, 1fr)", sortBy: (node) => node.address, cell: (node) => visible(node.address) || "not known" },
     { key: "version", title: "Version", width: "80px", sortBy: (node) => node.version, cell: (node) => visible(node.version) || "–" },
     { key: "seen", title: "Last seen", width: "108px", sortBy: (node) => (node.state === "online" ? "9" : (node.last_seen ?? "")), cell: (node) => (node.state === "online" ? "now" : <Moment time={node.last_seen} ago />) },
-    { key: "found", title: "Worth a look", width: "minmax(110px, 0.8fr)", sortBy: (node) => -node.findings.length, cell: (node) => <Found node={node} /> },
+    { key: "found", title: "Worth a look", width: "minmax(110px, 0.8fr)", sortBy: (node) => -found(node).length, cell: (node) => <Worth node={node} findings={found(node)} /> },
     ...(known.length > 0 ? [{ key: "tags", title: "Tags", width: "minmax(90px, 0.8fr)", cell: (node: Node) => <Tags tags={tags.get(node.name) ?? []} /> }] : []),
   ];
 }
@@ -138,27 +141,31 @@ function Rules({ node }: { node: Node }) {
   );
 }
 
-function Found({ node }: { node: Node }) {
+function Worth({ node, findings }: { node: Node; findings: ReturnType<typeof findingsOf> }) {
   const clock = clockWord(node.clock_offset_ms);
-  const said = [clock && `clock ${clock}`, node.findings.length > 0 && counted(node.findings.length, "finding")].filter(Boolean).join(", ");
-  const words = node.findings.map((finding) => visible(finding.message)).join("\n");
-  const isBad = clock !== "" || node.findings.some((finding) => finding.severity !== "info");
+  const said = [clock && `clock ${clock}`, findings.length > 0 && counted(findings.length, "finding")].filter(Boolean).join(", ");
+  const words = findings.map((finding) => visible(finding.message)).join("\n");
+  const worst = findings.some((finding) => finding.severity === "error") ? "failed" : clock || findings.some((finding) => finding.severity === "warning") ? "warning" : "off";
   if (!said) return <Text size="sm" c="dimmed">nothing</Text>;
   return (
     <span title={words}>
-      <State state={isBad ? "warning" : "off"} label={said} quiet />
+      <State state={worst} label={said} quiet />
     </span>
   );
 }
 
+/** So many have room. */
+const TAGS = 2;
+
 function Tags({ tags }: { tags: readonly string[] }) {
   return (
     <Group gap={4} wrap="nowrap" title={tags.map(visible).join(", ")}>
-      {tags.map((tag) => (
+      {tags.slice(0, tags.length > TAGS ? TAGS - 1 : TAGS).map((tag) => (
         <Badge key={tag} variant="default" size="sm" tt="none" fw={500}>
           {visible(tag)}
         </Badge>
       ))}
+      {tags.length > TAGS && `+${tags.length - TAGS + 1}`}
     </Group>
   );
 }

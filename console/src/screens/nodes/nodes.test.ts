@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Node } from "../../live/store";
 import { countdown, joinSteps, nameComplaint, newcomer } from "./joining";
-import { clockWord, fits, lossOf, rulesWord, ruleSentence, tagsOf } from "./nodes";
+import { clockWord, findingsOf, fits, lossOf, rulesWord, ruleSentence, tagsOf } from "./nodes";
 
 const node = (change: Partial<Node> = {}): Node => ({
   id: "n1",
@@ -96,5 +96,21 @@ describe("joining", () => {
     expect(nameComplaint("-x", [])).not.toBe("");
     expect(nameComplaint("a".repeat(64), [])).not.toBe("");
     expect(nameComplaint("web", ["web"])).toMatch(/already/);
+  });
+});
+
+describe("what is worth a look", () => {
+  it("is what a node says now, and what it said before that nobody says now; the worst first", () => {
+    const finding = (code: string, severity: "error" | "warning") => ({ code, severity, message: code, path: "", hint: "", affected: [], repository: "" });
+    const before = finding("no-limits", "warning");
+    const now = [
+      { ...before, node: "files1" },
+      { ...finding("kit-missing", "warning"), node: "files1" },
+      { ...finding("worker-problem", "error"), node: "files1" },
+      { ...finding("drill-failed", "error"), node: "vault" },
+    ];
+    const codes = (said: typeof now) => findingsOf(node({ findings: [before] }), said).map(({ code }) => code);
+    expect(codes(now)).toEqual(["worker-problem", "no-limits", "kit-missing"]);
+    expect(codes([])).toEqual(["no-limits"]);
   });
 });

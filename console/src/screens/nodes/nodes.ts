@@ -45,6 +45,16 @@ export function rulesWord(node: Pick<Node, "state" | "generation" | "wanted_gene
   return { state: "warning", word: node.state === "online" ? "on their way" : "waiting for it" };
 }
 
+/** What is worth a look there: by what it said when it was last connected, and by what is known now. A thing that both say is told once. */
+export function findingsOf(node: Pick<Node, "name" | "findings">, now: readonly Schemas["FindingRow"][]): readonly Schemas["Finding"][] {
+  const own = now.filter((finding) => finding.node === node.name);
+  const known = new Set(own.map((finding) => finding.code + finding.message));
+  const all = [...own, ...node.findings.filter((finding) => !known.has(finding.code + finding.message))];
+  return all.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+const SEVERITIES = ["error", "warning", "info"];
+
 /** `5 s ahead` when a clock is so far off that it matters, else empty. */
 export function clockWord(offset_ms: number | null): string {
   if (offset_ms === null || Math.abs(offset_ms) < CLOCK_LIMIT_MS) return "";

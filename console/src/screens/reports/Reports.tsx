@@ -106,9 +106,7 @@ function Shown({ report }: { report: Report }) {
               {sentence(visible(table.note))}
             </Text>
           )}
-          <div style={{ minWidth: table.columns.length * 108 }}>
-            <VirtualTable label={table.title} rows={table.rows.map((cells, number) => ({ cells, number }))} columns={columnsOf(table)} rowKey={(row) => String(row.number)} maxHeight="60vh" empty="None." />
-          </div>
+          <VirtualTable label={table.title} rows={table.rows.map((cells, number) => ({ cells, number }))} columns={columnsOf(table)} rowKey={(row) => String(row.number)} maxHeight="60vh" empty="None." />
         </Card>
       ))}
     </Stack>

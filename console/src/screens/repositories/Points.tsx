@@ -60,17 +60,15 @@ export function Points({ repository, points }: { repository: string; points: rea
       }
       flush
     >
-      <div className={classes.wide}>
-        <VirtualTable
-          label="Points"
-          rows={rows}
-          columns={columns}
-          rowKey={rowKeyOf}
-          onOpen={(point) => go(restoreOf(point))}
-          maxHeight="52vh"
-          empty={points ? "No point fits." : <Loader size="sm" aria-label="Asking for the points" />}
-        />
-      </div>
+      <VirtualTable
+        label="Points"
+        rows={rows}
+        columns={columns}
+        rowKey={rowKeyOf}
+        onOpen={(point) => go(restoreOf(point))}
+        maxHeight="52vh"
+        empty={points ? "No point fits." : <Loader size="sm" aria-label="Asking for the points" />}
+      />
       <OnlyFor activity="points.change">
         <div className={classes.bar} role="group" aria-label="With the chosen points">
           <span aria-live="polite">{chosen.length > 0 ? `${counted(chosen.length, "point")} chosen` : "Tick points to change them."}</span>

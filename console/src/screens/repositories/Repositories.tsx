@@ -55,17 +55,15 @@ export default function Repositories() {
           }
           flush
         >
-          <div className={classes.wide}>
-            <VirtualTable
-              label="Repositories"
-              rows={rows}
-              columns={COLUMNS}
-              rowKey={(row) => row.id}
-              rowHeight={60}
-              onOpen={(row) => go(to.repository(row.name))}
-              empty="No repository fits what you look for."
-            />
-          </div>
+          <VirtualTable
+            label="Repositories"
+            rows={rows}
+            columns={COLUMNS}
+            rowKey={(row) => row.id}
+            rowHeight={60}
+            onOpen={(row) => go(to.repository(row.name))}
+            empty="No repository fits what you look for."
+          />
         </Card>
       )}
     </Page>
@@ -112,7 +110,6 @@ const COLUMNS: Column<Repository>[] = [
     key: "stored",
     title: "Stored",
     width: "minmax(160px, 1.2fr)",
-    wide: true,
     sortBy: (row) => row.stored_bytes,
     cell: (row) => (
       <>
@@ -128,13 +125,12 @@ const COLUMNS: Column<Repository>[] = [
     key: "room",
     title: "Room",
     width: "minmax(110px, 0.9fr)",
-    wide: true,
     sortBy: (row) => row.room?.free_bytes ?? Number.MAX_VALUE,
     cell: (row) => <RoomCell row={row} />,
   },
-  { key: "points", title: "Points", width: "72px", wide: true, sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
+  { key: "points", title: "Points", width: "72px", sortBy: (row) => row.points, cell: (row) => row.points.toLocaleString("en") },
   { key: "newest", title: "Newest point", width: "minmax(84px, 112px)", sortBy: (row) => row.newest_at ?? "", cell: (row) => <Moment time={row.newest_at} ago never="none yet" /> },
-  { key: "proof", title: "Last proven restorable", width: "178px", wide: true, sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
+  { key: "proof", title: "Last proven restorable", width: "178px", sortBy: (row) => row.checked_at ?? "", cell: (row) => <ProofCell row={row} /> },
 ];
 
 function RoomCell({ row }: { row: Repository }) {

@@ -41,7 +41,7 @@ def monitor(
         return
     moment = now(SystemClock())
     rows = [
-        (f"{m['source']} -> {m['target']}", _state(m), age(m["last_at"], moment), _lag(m["lag_s"]), _backlog(m, moment), _rate(m), _next(m))
+        (f"{m['source']} -> {m['target']}", _state(m), _last_good(m, moment), _lag(m["lag_s"]), _backlog(m, moment), _rate(m), _next(m))
         for m in answer["movers"]
     ]
     print_table(("MOVER", "STATE", "LAST GOOD", "LAG", "BACKLOG", "RATE", "NEXT RUN"), rows)
@@ -60,6 +60,11 @@ def monitor(
     for silent in answer["unreachable"]:
         note(f"{silent['node']} does not answer: {silent['error']['message']}")
     raise typer.Exit(code)
+
+
+def _last_good(mover: dict[str, Any], moment: datetime) -> str:
+    """Of a node that gives no answer it is not known whether something arrived."""
+    return "-" if mover["state"] == "unknown" and mover["last_at"] is None else age(mover["last_at"], moment)
 
 
 def print_strip(answer: dict[str, Any]) -> None:

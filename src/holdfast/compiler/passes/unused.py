@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from holdfast.compiler.drawing import Drawing, DrawnVertex, Key, Leg, operation_where, policy_where
+from holdfast.compiler.drawing import Drawing, DrawnVertex, Leg, operation_where, policy_where
 from holdfast.compiler.inventory import Inventory
 from holdfast.compiler.report import Report
 from holdfast.model.diagnostics import Where
+from holdfast.model.document import Policy
 from holdfast.model.operations import SPECS
 
 
@@ -21,18 +22,41 @@ def check_unused(drawing: Drawing, legs: tuple[Leg, ...], inventory: Inventory, 
             message = f"policy `{policy.name}` asks for snapshots, and what is followed is never read from one"
             hint = "add a `backup` once a night, or leave `consistent` out"
             report.add("snapshot-unused", policy_where(policy, "classification.consistent"), message, hint)
-    touched: set[Key] = set()
-    for leg in legs:
-        touched.update(end.key for mover in leg.movers for end in (mover.source, mover.target))
-    for vertex in drawing.vertices:
-        if vertex.key not in touched:
-            _report_vertex(vertex, report)
+    _report_vertices(drawing, legs, report)
     _report_schedules(drawing, inventory, report)
     used = {name for flow in drawing.draft.flows for vertex in flow.vertices for name in vertex.policies}
     for policy in drawing.draft.policies:
         if policy.name not in used:
             hint = "name it in the `policies` of a node or group in a flow"
             report.add("policy-unused", policy_where(policy), f"policy `{policy.name}` is in no flow", hint)
+
+
+def _report_vertices(drawing: Drawing, legs: tuple[Leg, ...], report: Report) -> None:
+    """By where each stands: that another flow fills a repository reaches no vertex of this one, and that a policy is carried from one
+    source protects nothing of another."""
+    movers = [mover for leg in legs for mover in leg.movers]
+    touched = {_place(end) for mover in movers for end in (mover.source, mover.target)}
+    carried = {leg.policy.name for leg in legs}
+    leaving = {(_place(leg.movers[0].source), leg.policy.name) for leg in legs}
+    for vertex in drawing.vertices:
+        if _place(vertex) not in touched:
+            _report_vertex(vertex, report)
+            continue
+        for policy in vertex.policies:
+            if policy.name in carried and (_place(vertex), policy.name) not in leaving:
+                _report_policy(vertex, policy, report)
+
+
+def _place(vertex: DrawnVertex) -> tuple[str, str]:
+    return vertex.flow, vertex.vertex.name
+
+
+def _report_policy(vertex: DrawnVertex, policy: Policy, report: Report) -> None:
+    """One that is carried from other sources; of one that no mover carries at all each operation is told."""
+    name = vertex.vertex.name
+    where = vertex.where(f"policies[{vertex.vertex.policies.index(policy.name)}]")
+    hint = f"add its operations to the `carries` of a mover from `{name}`, or take the policy off it"
+    report.add("not-carried", where, f"no mover from `{name}` carries anything of `{policy.name}`: it is not protected there", hint)
 
 
 def _report_schedules(drawing: Drawing, inventory: Inventory, report: Report) -> None:

@@ -120,11 +120,12 @@ def vertex_monitor(vertex: DrawnVertex, movers: Sequence[DrawnMover], facts: Fac
     shares = [share for mover in touching for share in facts.shares.get(mover.index, ())]
     places = vertex.machines
     other = _troubles_elsewhere(vertex, facts)
+    own = vertex.repository.name if vertex.repository is not None else ""
     findings = [
         found
         for place in places
         for found in facts.findings.get(place, ())
-        if _is_of_moving(found.finding) and found.finding.message not in other
+        if _is_of_moving(found.finding) and found.finding.repository in ("", own) and found.finding.message not in other
     ]
     labels = sorted({label for share in shares for label in share.labels})
     return VertexMonitor(

@@ -75,6 +75,7 @@ def drill_findings(repositories: Sequence[RepositoryStatus]) -> tuple[Finding, .
                         code="drill-failed",
                         severity=Severity.ERROR,
                         message=f"the last drill of {drill.dataset} in {repository.name} proved nothing: {drill.last.problem}",
+                        repository=repository.name,
                         hint="`holdfast drills` lists them; mend it, then `holdfast drill` tries again",
                     )
                 )
@@ -85,6 +86,7 @@ def drill_findings(repositories: Sequence[RepositoryStatus]) -> tuple[Finding, .
                         code="drill-overdue",
                         severity=Severity.ERROR,
                         message=f"{drill.dataset} in {repository.name} was last proven restorable {since}, and a drill is overdue",
+                        repository=repository.name,
                         hint="`holdfast jobs` shows why it did not run; `holdfast drill` runs one now",
                     )
                 )

@@ -59,7 +59,13 @@ def anomaly_findings(repositories: Sequence[RepositoryStatus]) -> tuple[Finding,
     """Those that nobody has judged."""
     hint = "restore with `--at last-clean`; `holdfast anomaly confirm` or `dismiss` says what it was"
     return tuple(
-        Finding(code="anomaly", severity=Severity.ERROR, message=f"in {repository.name}, {words_of(anomaly)}", hint=hint)
+        Finding(
+            code="anomaly",
+            severity=Severity.ERROR,
+            message=f"in {repository.name}, {words_of(anomaly)}",
+            hint=hint,
+            repository=repository.name,
+        )
         for repository in repositories
         for anomaly in repository.anomalies
         if anomaly.state is AnomalyState.OPEN

@@ -94,7 +94,8 @@ def alarm_findings(repositories: Repositories) -> tuple[Finding, ...]:
             more = f" and {len(alarms) - _MOST_NAMED} more" if len(alarms) > _MOST_NAMED else ""
             message = f"repository {repository.name}: {len(alarms)} locked points were removed by another program: {named}{more}"
             hint = "find out who can write there; bring them back from another copy, or from old versions in the bucket"
-            found.append(Finding(code="locked-point-vanished", severity=Severity.ERROR, message=message, hint=hint))
+            finding = Finding(code="locked-point-vanished", severity=Severity.ERROR, message=message, hint=hint, repository=repository.name)
+            found.append(finding)
     return tuple(found)
 
 
@@ -102,7 +103,7 @@ def time_findings(repositories: Repositories) -> tuple[Finding, ...]:
     """What stands now."""
     told = ((repository.name, repository.time.suspended()) for repository in repositories.opened())
     return tuple(
-        Finding(code="expiry-suspended", severity=Severity.ERROR, message=f"repository {name}: {why}", hint=_HINT)
+        Finding(code="expiry-suspended", severity=Severity.ERROR, message=f"repository {name}: {why}", hint=_HINT, repository=name)
         for name, why in told
         if why
     )

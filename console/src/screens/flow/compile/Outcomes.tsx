@@ -12,7 +12,6 @@ import { State, stateOf } from "../../../parts/State";
 import { type Column, VirtualTable } from "../../../parts/VirtualTable";
 import { useMonitor } from "../monitor/useMonitor";
 import { useTrigger } from "../monitor/useTrigger";
-import view from "../View.module.css";
 import classes from "./compile.module.css";
 import { countStates, outcomesNow } from "./outcomes";
 import type { ActivationReport } from "./useActivation";
@@ -57,9 +56,7 @@ export function Outcomes({ report }: { report: ActivationReport }) {
         </Alert>
       )}
       {outcomes.length > 0 && (
-        <div className={view.wide}>
-          <VirtualTable label="What came of it on each node" rows={outcomes} columns={COLUMNS} rowKey={({ node }) => node} maxHeight={240} rowHeight={34} />
-        </div>
+        <VirtualTable label="What came of it on each node" rows={outcomes} columns={COLUMNS} rowKey={({ node }) => node} maxHeight={240} rowHeight={34} />
       )}
       {!report.rolled_back && <Next flow={report.flow} />}
     </Card>

@@ -17,7 +17,6 @@ import { Card } from "../../../parts/Card";
 import { formatCount, visible } from "../../../parts/format";
 import { type Column, VirtualTable } from "../../../parts/VirtualTable";
 import type { CompileReport } from "../useCompile";
-import view from "../View.module.css";
 import classes from "./compile.module.css";
 import { type ChangeKind, type ChangeRow, changeRows, countVerbs, type Verb, type WorkRow, workRows } from "./grouping";
 import { Who } from "./Who";
@@ -90,9 +89,7 @@ export function Work({ report }: { report: CompileReport }) {
               </span>
             ))}
           </div>
-          <div className={view.wide}>
-            <VirtualTable label="What each node will do" rows={rows} columns={WORK} rowKey={(row) => row.key} maxHeight={360} rowHeight={34} />
-          </div>
+          <VirtualTable label="What each node will do" rows={rows} columns={WORK} rowKey={(row) => row.key} maxHeight={360} rowHeight={34} />
         </>
       )}
     </Card>
@@ -104,9 +101,7 @@ export function Changes({ report }: { report: CompileReport }) {
   if (rows.length === 0) return null;
   return (
     <Card title="What changes on which node" flush>
-      <div className={view.wide}>
-        <VirtualTable label="What changes on which node" rows={rows} columns={CHANGES} rowKey={(row) => row.key} maxHeight={300} rowHeight={34} />
-      </div>
+      <VirtualTable label="What changes on which node" rows={rows} columns={CHANGES} rowKey={(row) => row.key} maxHeight={300} rowHeight={34} />
       <Text size="sm" c="dimmed" className={classes.quiet} pt={10}>
         Where something stops, what is stored stays.
       </Text>

@@ -123,6 +123,8 @@ test("what failed is not called up to date", () => {
 
 test("never, behind by runs, and up to date are told apart", () => {
   expect(lagWords(mover({ lag_s: null }))).toBe("nothing arrived yet");
+  expect(lagWords(mover({ lag_s: null, state: "unknown" }))).toBe("not known");
+  expect(labelOf(mover({ lag_s: null, state: "unknown" })).label).toBe("unknown");
   expect(lagWords(mover({ backlog_runs: 2 }))).toBe("2 runs behind");
   expect(lagWords(mover({ running_jobs: ["job1"] }))).toBe("a run is on its way");
   expect(lagWords(mover())).toBe("up to date");
@@ -137,6 +139,7 @@ test("a vertex says who is away, how old what it has is, and when it goes on", (
   const lines = (more: Partial<VertexMonitor>) => overlayOf({ vertices: [vertex(more)], movers: [], following: [] }, new Map(), NOW).vertices.get("files")!.lines;
   expect(lines({})).toEqual(["as of 5 min ago", "next in 55 min"]);
   expect(lines({ nodes: [{ name: "files1", state: "offline" }], last_at: null, next_at: null })).toEqual(["files1 is offline", "nothing stored yet"]);
+  expect(lines({ state: "unknown", last_at: null, next_at: null })).toEqual([]);
   const many = Array.from({ length: 50 }, (_, index) => ({ name: `w${index}`, state: "online" as const }));
   expect(lines({ kind: "group", nodes: many, nodes_total: 2_000, findings_total: 3 })[0]).toBe("2,000 machines");
   expect(lines({ kind: "group", nodes: [...many.slice(1), { name: "x", state: "offline" }], nodes_total: 50 })[0]).toBe("49 of 50 online");

@@ -67,7 +67,7 @@ const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** How far the target is behind, in words. */
 export function lagWords(mover: MoverMonitor): string {
-  if (mover.lag_s === null) return "nothing arrived yet";
+  if (mover.lag_s === null) return mover.state === "unknown" ? "not known" : "nothing arrived yet";
   if (mover.lag_s > 0) return `${formatDuration(mover.lag_s)} behind`;
   if (mover.backlog_runs > 0) return `${counted(mover.backlog_runs, "run")} behind`;
   return mover.running_jobs.length > 0 ? "a run is on its way" : "up to date";
@@ -111,6 +111,7 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   // With a known total the bar beside it tells how much is left.
   if (isMoving && moving.leftBytes !== null && moving.totalBytes === 0) words.push(`${formatBytes(moving.leftBytes)} left`);
   const isWell = mover.state === "ok" || mover.state === "running";
+  const isUnknown = mover.state === "unknown" && mover.lag_s === null;
   const isUpToDate = mover.lag_s === 0 && mover.backlog_runs === 0;
   // A line has room for one of them: where all has arrived, the next run is what is left to say.
   const followed = isUpToDate ? linkWords(followedOn(mover, following), nowMs) : "";
@@ -119,7 +120,7 @@ function moverOverlay(mover: MoverMonitor, progress: LiveProgress, nowMs: number
   const [wait] = mover.waiting;
   if (!isMoving && wait && wait.reason !== "window") words.push(isWell ? "" : mover.state, shortWait(wait));
   else if (!isMoving && closed) words.push(isWell ? "" : mover.state, closed);
-  else if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || !isUpToDate ? lagWords(mover) : ""));
+  else if (!isMoving) words.push(isWell ? "" : mover.state, followed || next || (isWell || (!isUpToDate && !isUnknown) ? lagWords(mover) : ""));
   return { state: mover.state, moving: isMoving, label: words.filter(Boolean).join(", "), backlog: backlogOf(mover, moving) };
 }
 
@@ -129,7 +130,8 @@ function vertexOverlay(vertex: VertexMonitor, nowMs: number): VertexOverlay {
   if (vertex.nodes_total > 1) lines.push(nodesWords(vertex, away.length));
   else if (away[0]) lines.push(`${away[0].name} is ${away[0].state.replace("-", " ")}`);
   if (vertex.running_jobs.length > 0) lines.push(counted(vertex.running_jobs.length, "job runs", "jobs run"));
-  if (vertex.datasets_total > 0) lines.push(vertex.last_at ? `as of ${formatAgo(vertex.last_at, nowMs)}` : "nothing stored yet");
+  if (vertex.last_at) lines.push(`as of ${formatAgo(vertex.last_at, nowMs)}`);
+  else if (vertex.datasets_total > 0 && vertex.state !== "unknown") lines.push("nothing stored yet");
   if (vertex.next_at) lines.push(`next ${formatAgo(vertex.next_at, nowMs)}`);
   if (vertex.findings_total > 0) lines.push(counted(vertex.findings_total, "finding"));
   return { state: vertex.state, lines };

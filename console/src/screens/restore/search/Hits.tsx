@@ -129,7 +129,7 @@ function columns({ restore, show, open }: Acts): Column<Found>[] {
     {
       key: "act",
       title: "",
-      width: "minmax(150px, 300px)",
+      width: "minmax(284px, 300px)",
       cell: (found) => (
         <Group gap={6} justify="flex-end" wrap="nowrap" onClick={(event) => event.stopPropagation()}>
           <Button size="compact-sm" variant="light" onClick={() => restore(found)}>
