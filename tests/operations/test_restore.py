@@ -14,10 +14,13 @@ from holdfast.core import errors
 from holdfast.core.errors import Cancelled, NoSpace, NotReachable, OutsideLimits, StoreError, UnknownName
 from holdfast.host.compare import compare_trees
 from holdfast.model.change import Payload
+from holdfast.model.entry import display_path
+from holdfast.model.jobs import Finding, Severity
 from holdfast.model.orders import Conflict, RestoreRequest
-from holdfast.operations.restore import RestoreResult, require_space, restore
+from holdfast.operations.restore import Findings, RestoreResult, require_space, restore
 from holdfast.operations.restore_plan import RestorePlan, SpaceNeed
 from holdfast.testing.odd_tree import build_odd_tree
+from holdfast.testing.small_disk import small_disk
 from holdfast.testing.tree_source import TreeSource
 
 
@@ -316,3 +319,25 @@ def test_a_reader_that_breaks_off_ends_the_restore(source: TreeSource, tmp_path:
 
     with pytest.raises(NotReachable):
         run(Away(tmp_path / "source"), tmp_path / "target")
+
+
+def test_what_a_read_only_disk_kept_from_being_written_is_one_finding(tmp_path: Path, source: TreeSource) -> None:
+    with small_disk(tmp_path / "disk", 64 << 20) as disk:
+        disk.be_read_only()
+        result = run(source, disk.place)
+    (finding,) = result.findings
+    assert (finding.code, result.findings_total, result.files) == ("read-only", 1, 0)
+    assert result.failed > 10
+    assert f"{result.failed:,} paths were not written" in finding.message
+    assert len(finding.affected) == 10
+    assert set(finding.affected) <= {display_path(path) for path in source.all}
+
+
+def test_one_path_on_a_read_only_disk_is_told_by_itself() -> None:
+    told = Findings()
+    for number, code in enumerate(("store", "read-only", "store")):
+        told.add(Finding(code=code, severity=Severity.ERROR, message=f"cannot write {number}", path=f"/{number}"))
+    assert ([finding.path for finding in told.kept], told.total) == (["/0", "/1", "/2"], 3)
+    told.add(Finding(code="read-only", severity=Severity.ERROR, message="cannot write 3", path="/3"))
+    assert [finding.affected for finding in told.kept] == [(), ("/1", "/3"), ()]
+    assert told.total == 3

@@ -48,6 +48,7 @@ STATUS = {
     "store-denied": 500,
     "repository-damaged": 500,
     "export-damaged": 500,
+    "read-only": 500,
     "no-space": 507,
     "protocol": 502,
     "cancelled": 409,

@@ -30,6 +30,7 @@
     │   │   RepositoryDamaged
     │   ├── ExportDamaged       an export of the Master's records is not what was written
     │   ├── StoreDenied         an object store refuses our keys, or there are none
+    │   ├── ReadOnly            a file system is mounted so, or has become so by a fault of its disk
     │   └── NoSpace             a disk is full, or would be; or a quota is used up
     ├── MountUnavailable      this machine has no FUSE, or its kernel refuses the mount
     ├── ProtocolError         bytes from the wire that break the contract
@@ -236,6 +237,11 @@ class ExportDamaged(StoreError):
 class StoreDenied(StoreError):
     code = "store-denied"
     usual_hint = "look at HOME/keys/NAME.s3 on the machine that owns the repository"
+
+
+class ReadOnly(StoreError):
+    code = "read-only"
+    usual_hint = "mount it so that it can be written, or write to another place"
 
 
 class NoSpace(StoreError):

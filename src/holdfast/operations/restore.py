@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, Required, TypedDict, Unpack
 
+import msgspec
+
 from holdfast.core.clock import Clock, now
-from holdfast.core.errors import Cancelled, NoSpace, UsageError
+from holdfast.core.errors import Cancelled, NoSpace, ReadOnly, UsageError
 from holdfast.core.units import format_size
 from holdfast.delivery.limit import Limit
 from holdfast.host.disk import free_bytes
@@ -37,6 +39,7 @@ from holdfast.operations.restore_surplus import Captured, Surplus
 from holdfast.operations.restore_writing import Execution, Tally, Watch, writers_for
 
 MAX_FINDINGS = 1_000
+_PATHS_SHOWN = 10
 CheckWrite = Callable[[bytes], None]
 # done files, done bytes, total bytes
 OnProgress = Callable[[int, int, int], None]
@@ -174,16 +177,33 @@ def require_space(plan: RestorePlan) -> None:
 
 
 class Findings:
-    """The first thousand, and how many there were."""
+    """The first thousand, and how many there were. What a read-only file system kept from being written is one, with the first paths."""
 
     def __init__(self) -> None:
         self.total = 0
         self.kept: list[Finding] = []
+        self._read_only: tuple[int, int] | None = None
 
     def add(self, finding: Finding) -> None:
+        if finding.code == ReadOnly.code and self._read_only is not None:
+            self._add_read_only(finding, *self._read_only)
+            return
         self.total += 1
         if len(self.kept) < MAX_FINDINGS:
+            if finding.code == ReadOnly.code:
+                self._read_only = (len(self.kept), 1)
             self.kept.append(finding)
+
+    def _add_read_only(self, finding: Finding, place: int, before: int) -> None:
+        self._read_only = (place, before + 1)
+        known = self.kept[place]
+        first = known.affected or (known.path,)
+        self.kept[place] = msgspec.structs.replace(
+            known,
+            message=f"a file system is read-only: {before + 1:,} paths were not written, the first of them",
+            path="",
+            affected=(*first, finding.path)[:_PATHS_SHOWN],
+        )
 
 
 def _make_target(target: bytes) -> None:

@@ -130,7 +130,8 @@ class Execution:
                 self._one_by_one(step, self._write_other)
             self._remove_all(book, planning)
             for step in book.folders_to_dress():
-                self._one_by_one(step, self._dress)
+                if step.at not in self._not_written:
+                    self._one_by_one(step, self._dress)
             # What is told as restored is on disk, not on its way there.
             self._writer.sync()
             self._tell(planning.total_bytes)
@@ -153,6 +154,7 @@ class Execution:
         except NoSpace:
             raise
         except (Conflict, StoreError) as error:
+            self._not_written.add(step.at)
             self._fail(step.entry, error.facts())
 
     def _remove_all(self, book: StepBook, planning: Planning) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 
 class SmallDisk:
-    """`leave` fills it with ballast until only so much is free."""
+    """`leave` fills it with ballast until only so much is free; `be_read_only`: as it becomes by itself when it fails."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -26,6 +26,9 @@ class SmallDisk:
 
     def relieve(self) -> None:
         self._ballast.unlink(missing_ok=True)
+
+    def be_read_only(self) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(self.place)], check=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import errno
 import os
 from types import TracebackType
 
-from holdfast.core.errors import Conflict, NoSpace, StoreError, is_no_space
+from holdfast.core.errors import Conflict, NoSpace, ReadOnly, StoreError, is_no_space
 from holdfast.model.entry import display_path
 
 _NOT_A_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
@@ -23,6 +23,8 @@ def store_error(error: OSError, path: bytes, root: bytes = b"") -> NoSpace | Con
             hint="remove what stands there, or write to another place",
             path=shown,
         )
+    if error.errno == errno.EROFS:
+        return ReadOnly(f"cannot write {shown}: its file system is read-only", path=shown)
     return StoreError(f"cannot write {shown}: {error.strerror}", hint="see whether the place is there and writable", path=shown)
 
 

@@ -202,8 +202,10 @@ def _summary(result: RestoreResult, *, dry_run: bool) -> Finding:
     verb = "would be written" if dry_run else "written"
     plan = result.plan
     parts = [f"{files_text(result.files)} ({format_size(result.bytes)}) {verb}"]
-    parts += [f"{plan.replaced:,} of them in the place of others ({format_size(plan.replaced_bytes)})"] if plan.replaced else []
-    parts += [f"{plan.renamed:,} of them beside others"] if plan.renamed else []
+    # Which of the files that were to be written failed is not counted by what becomes of others.
+    which = "were to be" if result.failed else "of them"
+    parts += [f"{plan.replaced:,} {which} in the place of others ({format_size(plan.replaced_bytes)})"] if plan.replaced else []
+    parts += [f"{plan.renamed:,} {which} beside others"] if plan.renamed else []
     removed = f"{result.removed:,} that the point does not have {'would be taken' if dry_run else 'taken'} away"
     parts += [f"{removed} ({format_size(result.removed_bytes)})"] if result.removed else []
     parts += [f"{result.kept:,} equal already"] if result.kept else []
