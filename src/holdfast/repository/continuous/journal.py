@@ -2,14 +2,16 @@
 
 A file of frames, one for each commit; it is written to its end, and removed when all in it is sealed. Form of a frame (little endian):
 
-    magic "\\xf5HJ1" | length of the head (4 bytes) | length of the chunks (8 bytes) | head | chunks | BLAKE2b-128 of all before it
+    magic "\\xf5HJ2" | length of the head (4 bytes) | length of the chunks (8 bytes) | BLAKE2b-32 of these | head | chunks
+    | BLAKE2b-128 of all before it
 
-The head is a `Group` in MessagePack; the chunks follow each other in its order, as they came from the source: one zstd frame each, or
-plain.
+Frames of before, "\\xf5HJ1", have no sum of their own for the lengths; they are read, and written no more. The head is a `Group` in
+MessagePack; the chunks follow each other in its order, as they came from the source: one zstd frame each, or plain.
 
 What is no whole frame at the end is told as what it looks like (`Rest`). Frames are only ever added, so a process that ends, and a disk
-that keeps its order, leave a beginning of the last one, which was never acknowledged. One that is as long as it says and does not agree
-with its sum is damaged, or lost its power where the disk had the length before the content: nobody can tell those apart.
+that keeps its order, leave a beginning of the last one, which was never acknowledged. Its lengths agree with their sum then: where they do
+not, they are damaged, and what was acknowledged is not taken for a beginning. One that is as long as it says and does not agree with its
+sum is damaged, or lost its power where the disk had the length before the content: nobody can tell those apart.
 """
 
 from __future__ import annotations
@@ -31,9 +33,11 @@ from holdfast.core.private_files import make_private_folder, open_to_append, syn
 from holdfast.model.decoding import UNREADABLE
 from holdfast.repository.moment_record import Followed, Record
 
-_MAGIC = b"\xf5HJ1"
+_MAGIC, _MAGIC_UNSUMMED = b"\xf5HJ2", b"\xf5HJ1"
+_ANY_MAGIC = b"\xf5HJ"
 _LENGTHS = struct.Struct("<4sIQ")
-_SUM_BYTES = 16
+_LENGTHS_SUM_BYTES, _SUM_BYTES = 4, 16
+_START_BYTES = {_MAGIC: _LENGTHS.size + _LENGTHS_SUM_BYTES, _MAGIC_UNSUMMED: _LENGTHS.size}
 _LARGEST_HEAD, _LARGEST_CHUNKS = 64 << 20, 1 << 30
 FOLDER = "journal"
 SUFFIX = ".held"
@@ -94,8 +98,13 @@ _decode = msgspec.msgpack.Decoder(Group).decode
 
 def frame_of(group: Group, payloads: Sequence[bytes]) -> bytes:
     head = _encode(group)
-    body = b"".join((_LENGTHS.pack(_MAGIC, len(head), sum(map(len, payloads))), head, *payloads))
+    lengths = _LENGTHS.pack(_MAGIC, len(head), sum(map(len, payloads)))
+    body = b"".join((lengths, _sum_of_lengths(lengths), head, *payloads))
     return body + blake2b(body, digest_size=_SUM_BYTES).digest()
+
+
+def _sum_of_lengths(lengths: bytes) -> bytes:
+    return blake2b(lengths, digest_size=_LENGTHS_SUM_BYTES).digest()
 
 
 def scan(data: bytes | mmap.mmap) -> Scan:
@@ -109,9 +118,9 @@ def scan(data: bytes | mmap.mmap) -> Scan:
             groups.append(found)
             position = end = found.end
             continue
-        behind = data.find(_MAGIC, position + 1)
+        behind = data.find(_ANY_MAGIC, position + 1)
         while behind >= 0 and _frame_at(data, behind) is None:
-            behind = data.find(_MAGIC, behind + 1)
+            behind = data.find(_ANY_MAGIC, behind + 1)
         if behind < 0:
             break
         damaged.append(position)
@@ -120,36 +129,51 @@ def scan(data: bytes | mmap.mmap) -> Scan:
 
 
 def _rest_at(data: bytes | mmap.mmap, offset: int) -> Rest:
-    head = data[offset : offset + _LENGTHS.size]
-    if not head:
+    start = data[offset : offset + max(_START_BYTES.values())]
+    if not start:
         return Rest.NOTHING
-    if not head.startswith(_MAGIC[: len(head)]):
-        return Rest.UNREADABLE
-    if len(head) < _LENGTHS.size:
-        return Rest.CUT
-    _, head_bytes, chunk_bytes = _LENGTHS.unpack(head)
-    is_possible = head_bytes <= _LARGEST_HEAD and chunk_bytes <= _LARGEST_CHUNKS
-    is_longer = offset + _LENGTHS.size + head_bytes + chunk_bytes + _SUM_BYTES > len(data)
-    return Rest.CUT if is_possible and is_longer else Rest.UNREADABLE
+    for magic, start_bytes in _START_BYTES.items():
+        if len(start) < start_bytes and magic.startswith(start[: len(magic)]):
+            return Rest.CUT
+    span = _span_at(data, offset)
+    return Rest.CUT if span is not None and span.end + _SUM_BYTES > len(data) else Rest.UNREADABLE
+
+
+class _Span(NamedTuple):
+    """Where the parts of a frame lie."""
+
+    head_at: int
+    chunks_at: int
+    end: int
+
+
+def _span_at(data: bytes | mmap.mmap, offset: int) -> _Span | None:
+    """As its beginning says; None where there is no whole one, or it is damaged."""
+    start = data[offset : offset + max(_START_BYTES.values())]
+    if len(start) < _LENGTHS.size:
+        return None
+    magic, head_bytes, chunk_bytes = _LENGTHS.unpack_from(start)
+    if magic not in _START_BYTES or head_bytes > _LARGEST_HEAD or chunk_bytes > _LARGEST_CHUNKS:
+        return None
+    if magic == _MAGIC and start[_LENGTHS.size :] != _sum_of_lengths(start[: _LENGTHS.size]):
+        return None
+    head_at = offset + _START_BYTES[magic]
+    return _Span(head_at, head_at + head_bytes, head_at + head_bytes + chunk_bytes)
 
 
 def _frame_at(data: bytes | mmap.mmap, offset: int) -> Placed | None:
-    if offset + _LENGTHS.size > len(data):
-        return None
-    magic, head_bytes, chunk_bytes = _LENGTHS.unpack(data[offset : offset + _LENGTHS.size])
-    chunks_at = offset + _LENGTHS.size + head_bytes
-    end = chunks_at + chunk_bytes
-    if magic != _MAGIC or head_bytes > _LARGEST_HEAD or chunk_bytes > _LARGEST_CHUNKS or end + _SUM_BYTES > len(data):
+    span = _span_at(data, offset)
+    if span is None or span.end + _SUM_BYTES > len(data):
         return None
     with memoryview(data) as view:
-        digest = blake2b(view[offset:end], digest_size=_SUM_BYTES).digest()
-    if digest != data[end : end + _SUM_BYTES]:
+        digest = blake2b(view[offset : span.end], digest_size=_SUM_BYTES).digest()
+    if digest != data[span.end : span.end + _SUM_BYTES]:
         return None
     try:
-        group = _decode(data[offset + _LENGTHS.size : chunks_at])
+        group = _decode(data[span.head_at : span.chunks_at])
     except UNREADABLE:
         return None
-    return Placed(group, chunks_at, end + _SUM_BYTES)
+    return Placed(group, span.chunks_at, span.end + _SUM_BYTES)
 
 
 class Appended(NamedTuple):
