@@ -64,6 +64,17 @@ async def test_login_gives_a_token_that_works_and_expires(running: Running) -> N
 
 
 @with_master
+async def test_a_word_that_there_is_not_is_answered_with_those_there_are(running: Running) -> None:
+    for path, said in (
+        ("/api/v1/jobs?state=sucess", "state: 'sucess' is none of 'queued', 'running', 'paused', "),
+        ("/api/v1/logs?severity=bad", "severity: 'bad' is none of 'info', 'warning' or 'error'"),
+    ):
+        answer = await running.http.get(path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "usage")
+        assert said in answer.json()["error"]["message"]
+
+
+@with_master
 async def test_guessing_is_slowed_down(running: Running) -> None:
     wrong = {"user": "admin", "password": "guess"}
     answers = [(await running.anonymous.post("/api/v1/login", json=wrong)).status_code for _ in range(6)]

@@ -381,6 +381,14 @@ def test_each_command_is_in_one_section_of_the_help() -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_the_help_of_a_group_cuts_no_sentence_off() -> None:
+    whole = get_command(app)
+    for name, group in whole.commands.items():
+        if hasattr(group, "commands"):
+            shown = group.get_help(Context(group, info_name=name, terminal_width=80))
+            assert not any(line.endswith("...") for line in shown.partition("Commands:")[2].splitlines()), name
+
+
 def test_a_shell_that_completes_is_told_of_options_and_of_commands_of_groups() -> None:
     for typed, expected in (("holdfast repository che", "check"), ("holdfast hist", "history"), ("holdfast restore --dry", "--dry-run")):
         asked = {"_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}

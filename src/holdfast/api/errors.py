@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -85,8 +87,17 @@ async def _held(_: Request, error: Exception) -> Response:
 
 async def _bad_request(_: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    said = "; ".join(f"{'.'.join(str(part) for part in p['loc'][1:]) or p['loc'][0]}: {p['msg']}" for p in problems)
+    said = "; ".join(f"{'.'.join(str(part) for part in p['loc'][1:]) or p['loc'][0]}: {_complaint(p)}" for p in problems)
     return error_reply(ErrorFacts("usage", f"the request cannot be understood: {said}", "/api/v1/openapi.json describes it"))
+
+
+def _complaint(problem: Mapping[str, Any]) -> str:
+    """Of a word that is none of those there are, which they are; the empty one, which chooses all, nobody types."""
+    expected = (problem.get("ctx") or {}).get("expected")
+    if problem["type"] in ("literal_error", "enum") and isinstance(expected, str):
+        words = expected.removeprefix("'', ").removeprefix("'' or ")
+        return f"{problem['input']!r} is none of {words}"
+    return str(problem["msg"])
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
+import typer
 from typer.core import TyperGroup
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -27,6 +28,20 @@ class _Described(Protocol):
     """A command; of which class it is depends on the version of typer, as with context and formatter."""
 
     def get_short_help_str(self, limit: int = ...) -> str: ...
+
+
+class DescribedGroup(TyperGroup):
+    """Of each of its commands the whole first sentence of its help, on as many lines as it takes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(10_000)) for name, command in commands if command and not command.hidden])
+
+
+def new_group(words: str, *, says_what_there_is: bool = True) -> typer.Typer:
+    """Commands behind one word. `says_what_there_is`: called without one of them it shows its help; else it does something by itself."""
+    return typer.Typer(cls=DescribedGroup, help=words, no_args_is_help=says_what_there_is, rich_markup_mode=None)
 
 
 class SectionedGroup(TyperGroup):

@@ -15,8 +15,9 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.sections import new_group
 
-anomaly_app = typer.Typer(help="Say what an anomaly was.", no_args_is_help=True, rich_markup_mode=None)
+anomaly_app = new_group("Say what an anomaly was.")
 IdArgument = Annotated[str, typer.Argument(help="Its id or the beginning of it; `holdfast anomalies` lists them.")]
 
 

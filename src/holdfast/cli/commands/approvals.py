@@ -11,9 +11,10 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.core.errors import UsageError
 
-approvals_app = typer.Typer(help="What waits for a second person, and what has to.", no_args_is_help=True, rich_markup_mode=None)
+approvals_app = new_group("What waits for a second person, and what has to.")
 IdArgument = Annotated[str, typer.Argument(help="The request's id, or its beginning.")]
 
 

@@ -16,9 +16,10 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.sections import new_group
 from holdfast.core.units import format_duration, format_size
 
-archive_app = typer.Typer(help="Archived files, what would be archived, legal holds.", no_args_is_help=True, rich_markup_mode=None)
+archive_app = new_group("Archived files, what would be archived, legal holds.")
 DatasetArgument = Annotated[str, typer.Argument(help="Like files1/documents.")]
 SomeDataset = Annotated[str, typer.Argument(help="Only this one, like files1/documents.")]
 PathOption = Annotated[str, typer.Option("--path", help="Only this path of the source, and what is below it.")]

@@ -14,9 +14,10 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.core.errors import UsageError
 
-audit_app = typer.Typer(help="Who asked for what, and whether the log of it was changed.", no_args_is_help=True, rich_markup_mode=None)
+audit_app = new_group("Who asked for what, and whether the log of it was changed.")
 _PAGE = 1_000
 
 

@@ -12,14 +12,15 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.cli.typed_secrets import read_password
 from holdfast.core.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     pass
 
-master_app = typer.Typer(help="Set up and run a Master.", no_args_is_help=True, rich_markup_mode=None)
-node_app = typer.Typer(help="Join this machine to a Master and run its agent.", no_args_is_help=True, rich_markup_mode=None)
+master_app = new_group("Set up and run a Master.")
+node_app = new_group("Join this machine to a Master and run its agent.")
 
 PortOption = Annotated[
     int, typer.Option("--port", min=1, max=65_532, help="API port; the hub takes the next, node data and downloads those after.")

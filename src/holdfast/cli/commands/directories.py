@@ -10,9 +10,10 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.core.units import format_duration
 
-directory_app = typer.Typer(help="Directories by which people sign in: OpenID and LDAP.", no_args_is_help=True, rich_markup_mode=None)
+directory_app = new_group("Directories by which people sign in: OpenID and LDAP.")
 
 
 @directory_app.command("ls")

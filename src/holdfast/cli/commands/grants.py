@@ -10,11 +10,12 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 
-role_app = typer.Typer(help="Roles: names for what one may do.", no_args_is_help=True, rich_markup_mode=None)
-group_app = typer.Typer(help="Resource groups: names for what it may be done on.", no_args_is_help=True, rich_markup_mode=None)
-grant_app = typer.Typer(help="Grants: who has which role on which resource group.", no_args_is_help=True, rich_markup_mode=None)
-access_app = typer.Typer(help="Who can do what.", no_args_is_help=True, rich_markup_mode=None)
+role_app = new_group("Roles: names for what one may do.")
+group_app = new_group("Resource groups: names for what it may be done on.")
+grant_app = new_group("Grants: who has which role on which resource group.")
+access_app = new_group("Who can do what.")
 _Names = list[str] | None
 _User = Annotated[str, typer.Argument(metavar="USER")]
 _Role = Annotated[str, typer.Argument(metavar="ROLE")]

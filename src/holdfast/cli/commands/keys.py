@@ -12,16 +12,13 @@ import typer
 
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
+from holdfast.cli.sections import new_group
 from holdfast.core.errors import Conflict, ProtocolError, Refused
 
 if TYPE_CHECKING:
     from holdfast.model.keys import KeyDone, KeyQuestion, Keys, KeySlot, Kit
 
-key_app = typer.Typer(
-    help="Who can open a repository: passwords and the recovery kit. On its owner's machine only.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+key_app = new_group("Who can open a repository: passwords and the recovery kit. On its owner's machine only.")
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]
 PasswordFileOption = Annotated[

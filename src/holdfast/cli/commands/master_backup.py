@@ -12,6 +12,7 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.cli.waiting import wait_for_trigger
 from holdfast.core.errors import Conflict, UnknownName
 from holdfast.core.units import format_size
@@ -19,7 +20,7 @@ from holdfast.core.units import format_size
 if TYPE_CHECKING:
     from holdfast.master.safety.restoring import RestoreDone
 
-backup_app = typer.Typer(help="The backup of the Master's own records.", no_args_is_help=True, rich_markup_mode=None)
+backup_app = new_group("The backup of the Master's own records.")
 
 
 def register(master_app: typer.Typer) -> None:

@@ -10,10 +10,11 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import age, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import UnknownName
 
-nodes_app = typer.Typer(help="The machines: list them, look at one, let it in, rename it, move it, send it away.", rich_markup_mode=None)
+nodes_app = new_group("The machines: list them, look at one, let it in, rename it, move it, send it away.", says_what_there_is=False)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the node.")]
 

@@ -11,12 +11,13 @@ from holdfast.cli.client import ApiClient, path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.cli.typed_secrets import read_secret
 from holdfast.core.errors import Conflict, UnknownName
 from holdfast.core.units import format_duration, parse_duration_s
 
-notify_app = typer.Typer(help="What is told to whom, and by which channels.", no_args_is_help=True, rich_markup_mode=None)
-channel_app = typer.Typer(help="Where notifications go.", no_args_is_help=True, rich_markup_mode=None)
+notify_app = new_group("What is told to whom, and by which channels.")
+channel_app = new_group("Where notifications go.")
 notify_app.add_typer(channel_app, name="channel")
 _TAKEN_BACK = "An empty text (`--kind ''`) takes a choice back."
 _LISTS = ("kinds", "nodes", "flows", "datasets", "tags", "quiet")

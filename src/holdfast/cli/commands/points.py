@@ -16,6 +16,7 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, plain, through_master_or_agent
+from holdfast.cli.sections import new_group
 from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import Refused, UsageError
 from holdfast.core.units import format_size, format_utc, parse_duration_s, parse_time
@@ -23,8 +24,8 @@ from holdfast.core.units import format_size, format_utc, parse_duration_s, parse
 if TYPE_CHECKING:
     from holdfast.model.point_changes import PointChange
 
-points_app = typer.Typer(help="Restore points: list, tag, lock, expire, forget.", rich_markup_mode=None)
-dataset_app = typer.Typer(help="Datasets as repositories hold them.", no_args_is_help=True, rich_markup_mode=None)
+points_app = new_group("Restore points: list, tag, lock, expire, forget.", says_what_there_is=False)
+dataset_app = new_group("Datasets as repositories hold them.")
 
 PointsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of points, or their beginnings.")]
 OfDatasetOption = Annotated[str, typer.Option("--dataset", help="In place of ids: of this dataset ...")]

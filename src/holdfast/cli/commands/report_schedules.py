@@ -11,9 +11,10 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.core.units import format_duration, parse_duration_s
 
-reports_app = typer.Typer(help="Reports that are sent by themselves.", no_args_is_help=True, rich_markup_mode=None)
+reports_app = new_group("Reports that are sent by themselves.")
 Name = Annotated[str, typer.Argument(help="How it is called.")]
 
 

@@ -18,10 +18,11 @@ from holdfast.cli.maintaining import do_task
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import ask_agent, master_client, plain, through_master_or_agent
+from holdfast.cli.sections import new_group
 from holdfast.core.errors import NotReachable, UnknownName
 from holdfast.core.units import format_size
 
-repository_app = typer.Typer(help="List and check repositories, read them with stock restic.", no_args_is_help=True, rich_markup_mode=None)
+repository_app = new_group("List and check repositories, read them with stock restic.")
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]
 _LEAST_RATIO = 0.1

@@ -12,12 +12,11 @@ from holdfast.cli.home import resolve_home
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import note, one_line, print_json, say
 from holdfast.cli.reach import ask_agent, plain
+from holdfast.cli.sections import new_group
 from holdfast.core.errors import ProtocolError
 from holdfast.core.units import format_size
 
-seed_app = typer.Typer(
-    help="Fill a far repository from a carried disk; afterwards only increments travel.", no_args_is_help=True, rich_markup_mode=None
-)
+seed_app = new_group("Fill a far repository from a carried disk; afterwards only increments travel.")
 
 _TIMEOUT_S = 30 * 86_400.0
 NameArgument = Annotated[str, typer.Argument(help="Name of the repository.")]

@@ -11,11 +11,12 @@ from holdfast.cli.client import path_of
 from holdfast.cli.options import HomeOption, JsonOption
 from holdfast.cli.output import local_time, note, one_line, print_json, print_table, say
 from holdfast.cli.reach import master_client
+from holdfast.cli.sections import new_group
 from holdfast.cli.typed_secrets import read_password
 
-user_app = typer.Typer(help="Users: who may log in.", no_args_is_help=True, rich_markup_mode=None)
-token_app = typer.Typer(help="API tokens: for scripts, with what they may and until when.", no_args_is_help=True, rich_markup_mode=None)
-session_app = typer.Typer(help="Browsers that are logged in.", no_args_is_help=True, rich_markup_mode=None)
+user_app = new_group("Users: who may log in.")
+token_app = new_group("API tokens: for scripts, with what they may and until when.")
+session_app = new_group("Browsers that are logged in.")
 PasswordFile = Annotated[Path | None, typer.Option("--password-file", help="Read it here (- = standard input) instead of asking.")]
 _User = Annotated[str, typer.Argument(metavar="USER")]
 
