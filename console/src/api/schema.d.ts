@@ -5725,8 +5725,8 @@ export interface components {
         };
         /**
          * Task
-         * @description One action inside a job: the capture (`name="capture"`), or one action of one delivery. `bottleneck`: what the delivery waited for
-         *         most, told with its first action.
+         * @description One action inside a job: the capture (`name="capture"`), or one action of one delivery. `dataset`: the label of the one that it is
+         *         about; empty = all that the job is about. `bottleneck`: what the delivery waited for most, told with its first action.
          */
         Task: {
             name: string;
@@ -5751,6 +5751,8 @@ export interface components {
             duration_s: number;
             /** @default null */
             bottleneck: components["schemas"]["Bottleneck"] | null;
+            /** @default  */
+            dataset: string;
         };
         /**
          * Counters

@@ -101,8 +101,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One action inside a job: the capture (`name="capture"`), or one action of one delivery. `bottleneck`: what the delivery waited for
-    most, told with its first action."""
+    """One action inside a job: the capture (`name="capture"`), or one action of one delivery. `dataset`: the label of the one that it is
+    about; empty = all that the job is about. `bottleneck`: what the delivery waited for most, told with its first action."""
 
     name: str
     state: State
@@ -111,6 +111,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     receiver: str = ""
     duration_s: float = 0.0
     bottleneck: Bottleneck | None = None
+    dataset: str = ""
+
+    def is_about(self, label: str) -> bool:
+        return self.dataset in ("", label)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

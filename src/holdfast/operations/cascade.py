@@ -217,6 +217,7 @@ class _CascadeRun:
             receiver=self._delivery.receiver_name,
             duration_s=self._tools.clock.monotonic_s() - started_s,
             bottleneck=bottleneck_of(session.sheet.of_sender().since(times_before), self._delivery, self._source),
+            dataset=self._delivery.label,
         )
 
     def _forward(self, session: DeliverySession, action: ActionId, hop: Hop) -> Acknowledgement:

@@ -163,6 +163,7 @@ class Lane:
                     receiver=self.delivery.receiver_name,
                     duration_s=self.duration_s,
                     bottleneck=bottleneck_of(self.times, self.delivery) if place == 0 else None,
+                    dataset=self.delivery.label,
                 )
             )
         return tuple(tasks)
@@ -198,7 +199,8 @@ class DatasetRun:
     def tasks(self, *, is_captured: bool) -> list[Task]:
         """What became of it. `is_captured`: others of the run were, whatever became of this one."""
         if self.error is not None:
-            return [Task(name=f"capture {self.rule.label}" if is_captured else "capture", state=State.FAILED, error=self.error)]
+            name = f"capture {self.rule.label}" if is_captured else "capture"
+            return [Task(name=name, state=State.FAILED, error=self.error, dataset=self.rule.label)]
         return [task for lane in self.lanes for task in lane.tasks()]
 
 

@@ -128,6 +128,31 @@ async def test_transfers_and_drills(running: Running) -> None:
     assert rows(drills, "Drills that proved nothing")[0][2] == "a file differs"
 
 
+def of_two(job: Job, mine: State) -> Job:
+    """The same run when another dataset of its machine was in it, which arrived whatever became of this one."""
+    capture, store = job.tasks
+    tasks = (
+        capture,
+        msgspec.structs.replace(store, state=mine, dataset="files1/documents"),
+        msgspec.structs.replace(store, dataset="files1/mail", counters=Counters(sent_bytes=70_000, stored_bytes=60_000)),
+        msgspec.structs.replace(store, dataset="files1/mail", receiver="dr"),
+    )
+    return msgspec.structs.replace(job, rule="2 datasets", datasets=("files1/documents", "files1/mail"), tasks=tasks)
+
+
+@with_master
+async def test_a_run_of_several_datasets_is_told_of_each_by_what_is_its_own(running: Running) -> None:
+    """Of a run of two each had what either of them sent, and a promise was kept where the other dataset alone had arrived."""
+    await office(running)
+    kept, broken = a_run(running, 1, 9), a_run(running, 2, 2)
+    await reported(running, of_two(kept, State.SUCCEEDED), of_two(broken, State.FAILED))
+    transfers = rows(await running.get("/reports/transfers"), "By mover")
+    assert [row[:7] for row in transfers] == [["files1/documents", "vault", 2, 1, 8_000, 2_000, 1_000]]
+    report = await running.get("/reports/rpo", since="1d")
+    (miss,) = [row for row in rows(report, "Misses") if row[2] == "vault"]
+    assert miss[5] > 7 * 3600
+
+
 @with_master
 async def test_files_are_attachments_and_nonsense_is_refused(running: Running) -> None:
     for format_, kind in (("html", "text/html"), ("csv", "text/csv")):

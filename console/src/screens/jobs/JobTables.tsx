@@ -11,6 +11,14 @@ import classes from "./Jobs.module.css";
 
 type Task = Schemas["Task"];
 
+/** A run of several datasets has a task of one name for each. */
+const keyOf = (task: Task) => [task.dataset, task.name, task.receiver].join("\n");
+
+function titleOf(task: Task): string {
+  const of = task.dataset && !task.name.includes(task.dataset) ? `${visible(task.dataset)}: ` : "";
+  return `${of}${visible(task.name)}${task.receiver && ` on ${visible(task.receiver)}`}`;
+}
+
 const TASKS: Column<Task>[] = [
   { key: "state", title: "State", width: "120px", cell: (task) => <State state={stateOf(task.state)} label={task.state} /> },
   {
@@ -19,8 +27,7 @@ const TASKS: Column<Task>[] = [
     width: "minmax(150px, 1.4fr)",
     cell: (task) => (
       <span title={task.error ? `${task.error.message} ${task.error.hint ?? ""}` : undefined}>
-        {visible(task.name)}
-        {task.receiver && ` on ${visible(task.receiver)}`}
+        {titleOf(task)}
       </span>
     ),
   },
@@ -37,13 +44,10 @@ export function Tasks({ job }: { job: Job }) {
   const errors = job.tasks.filter((task) => task.error);
   return (
     <Card title="Tasks" flush>
-      <VirtualTable label="Tasks" rows={job.tasks} columns={TASKS} rowKey={(task) => task.name + task.receiver} maxHeight="40vh" />
+      <VirtualTable label="Tasks" rows={job.tasks} columns={TASKS} rowKey={keyOf} maxHeight="40vh" />
       {errors.map((task) => (
-        <Text key={task.name + task.receiver} size="sm" className={classes.more}>
-          <b>
-            {visible(task.name)}
-            {task.receiver && ` on ${visible(task.receiver)}`}
-          </b>{" "}
+        <Text key={keyOf(task)} size="sm" className={classes.more}>
+          <b>{titleOf(task)}</b>{" "}
           {sentence(visible(task.error?.message ?? ""))} {sentence(visible(task.error?.hint ?? ""))}
         </Text>
       ))}

@@ -65,7 +65,7 @@ it("filters live jobs as the Master does", () => {
 
 it("sums what a job did", () => {
   const counters = { files: 9, changed: 5, removed: 2, read_bytes: 100, offered_bytes: 100, sent_bytes: 40, stored_bytes: 30 };
-  const task = { name: "capture", state: "succeeded" as const, counters, error: null, receiver: "", duration_s: 1, bottleneck: null };
+  const task = { name: "capture", state: "succeeded" as const, counters, error: null, receiver: "", duration_s: 1, bottleneck: null, dataset: "" };
   const tasks = [task, { ...task, name: "store main", counters: { ...counters, read_bytes: 0 } }];
   expect(sumsOf({ tasks })).toEqual({ changed: 7, read: 100, sent: 80, stored: 60 });
   expect(sumsOf({ tasks: [] })).toEqual({ changed: 0, read: 0, sent: 0, stored: 0 });

@@ -68,7 +68,8 @@ def print_jobs_result(jobs: list[dict[str, Any]]) -> None:
 def print_job_problems(job: dict[str, Any]) -> None:
     told: set[tuple[str, str]] = set()
     # Tasks first: they say which of them it was. What the job adds to that is news only when no task said it.
-    for owner, name in (*((task, f"{job['rule']}, {task['name']}") for task in job.get("tasks") or []), (job, job["rule"])):
+    tasks = [(task, f"{task.get('dataset') or job['rule']}, {task['name']}") for task in job.get("tasks") or []]
+    for owner, name in (*tasks, (job, job["rule"])):
         error = owner.get("error")
         if not error or (owner is job and (error["code"], error["message"]) in told):
             continue
@@ -109,7 +110,7 @@ def _task_row(job: dict[str, Any], task: dict[str, Any]) -> tuple[object, ...]:
     moved = (format_size(counters.get(key, 0)) for key in ("read_bytes", "sent_bytes", "stored_bytes"))
     name = task["name"]
     return (
-        job["rule"],
+        task.get("dataset") or job["rule"],
         name,
         task["state"],
         counters.get("files", 0),

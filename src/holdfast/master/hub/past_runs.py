@@ -54,7 +54,7 @@ def _kept_before(session: Session, node: NodeId, labels: tuple[str, ...]) -> dic
     for label in labels:
         for job in happenings.newest_jobs_about(session, label, replaced_at, _MOST_JOBS):
             for task in job.tasks:
-                if task.receiver and task.state in _GOOD:
+                if task.receiver and task.is_about(label) and task.state in _GOOD:
                     for operation in job.operations:
                         found.setdefault((label, operation, task.receiver, task.name), job.started_at or job.created_at)
     return found

@@ -86,7 +86,7 @@ def kept_runs(session: Session, label: str, since: datetime) -> dict[tuple[str, 
     found: dict[tuple[str, str], list[Kept]] = defaultdict(list)
     for job in happenings.jobs_about(session, label, since - _BEFORE):
         for task in job.tasks:
-            if task.receiver and task.state in _GOOD and job.ended_at is not None:
+            if task.receiver and task.is_about(label) and task.state in _GOOD and job.ended_at is not None:
                 kept = Kept(captured_at=job.started_at or job.created_at, acknowledged_at=job.ended_at)
                 for operation in job.operations:
                     found[operation, task.receiver].append(kept)
@@ -94,12 +94,12 @@ def kept_runs(session: Session, label: str, since: datetime) -> dict[tuple[str, 
 
 
 def moved(session: Session, label: str, since: datetime) -> list[Row]:
-    """What each receiver got of a dataset. What was read once for several is told at each."""
+    """What each receiver got of a dataset. What was read once for several, receivers or datasets, is told at each."""
     sums: dict[str, list[float]] = {}
     for job in happenings.jobs_about(session, label, since):
         read = sum(task.counters.read_bytes for task in job.tasks)
         for task in job.tasks:
-            if task.receiver:
+            if task.receiver and task.is_about(label):
                 parts = (1, task.state is State.FAILED, read, task.counters.sent_bytes, task.counters.stored_bytes, task.duration_s)
                 known = sums.get(task.receiver, [0.0] * len(parts))
                 sums[task.receiver] = [have + more for have, more in zip(known, parts, strict=True)]

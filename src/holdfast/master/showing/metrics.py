@@ -102,7 +102,7 @@ def _of_moved(jobs: tuple[Job, ...]) -> Iterator[Sample]:
             if job.datasets:
                 read[job.datasets[0]] += task.counters.read_bytes
                 if task.receiver:
-                    sent[job.datasets[0], task.receiver] += task.counters.sent_bytes
+                    sent[task.dataset or job.datasets[0], task.receiver] += task.counters.sent_bytes
     for labels, count in sent.items():
         yield Sample("holdfast_dataset_sent_bytes", labels, count)
     for dataset, count in read.items():

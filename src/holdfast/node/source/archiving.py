@@ -163,7 +163,7 @@ def _with(job: Job, rule: DatasetRule, result: ArchiveResult, tools: RunTools) -
         return job
     doubtful = any(finding.severity is not Severity.INFO for finding in result.findings)
     state = State.FAILED if result.error is not None else State.WARNINGS if doubtful else State.SUCCEEDED
-    task = Task(name=f"archive {rule.label}", state=state, counters=result.counters, error=result.error)
+    task = Task(name=f"archive {rule.label}", state=state, counters=result.counters, error=result.error, dataset=rule.label)
     findings, tasks = (*job.findings, *result.findings), (*job.tasks, task)
     return msgspec.structs.replace(
         job,
