@@ -37,6 +37,14 @@ def promises_of(rules: Rules) -> Iterator[Promise]:
         yield from _of_delivery(cascade.delivery, cascade.id, cascade.after)
 
 
+def labels_in(rules: Rules | None) -> dict[DatasetId, str]:
+    """What people call the datasets that this node captures or sends on."""
+    if rules is None:
+        return {}
+    of_promises = {promise.delivery.dataset: promise.delivery.label for promise in promises_of(rules)}
+    return {dataset.id: dataset.label for dataset in rules.datasets} | of_promises
+
+
 def _of_delivery(delivery: Delivery, cascade: str, after: str = "") -> Iterator[Promise]:
     pairs = delivery.action_operations or tuple((action, delivery.operations) for action in delivery.actions)
     for action, operations in pairs:

@@ -218,8 +218,8 @@ def test_a_point_that_was_not_made_because_the_repository_was_busy_is_missed(wor
     while report is not None:
         told += [event.message for event in report.events if event.code == "points-missed"]
         report = world.journal.next_report(report.number)
-    wanted = "4 points of {} were missed while the receiver was away or had no place free"
-    assert set(told) == {wanted.format("backup"), wanted.format("replicate")}
+    wanted = "4 points of files1/{} were missed while the receiver was away or had no place free"
+    assert set(told) == {wanted.format(what) for what in ("documents (backup)", "documents (replicate)", "mail (backup)")}
 
 
 def test_a_dataset_waits_for_a_place_whatever_else_went_wrong_in_its_job(world: World) -> None:

@@ -15,7 +15,7 @@ from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
-from holdfast.model.promises import complete, last_part, promises_of
+from holdfast.model.promises import complete, labels_in, last_part, promises_of
 from holdfast.model.questions import AskTrigger, Protection
 from holdfast.model.rules import Rules
 from holdfast.node.planning.busy import busy_of
@@ -224,7 +224,8 @@ class Scheduler:
             before = self._rows[row.key]
             lost = (before.missed if forwards else not_made(before)) - 1
             if lost > 0 and row.missed == 0:
-                points = f"{lost} point{'' if lost == 1 else 's'} of {row.operation} {'was' if lost == 1 else 'were'} missed"
+                what = f"{labels_in(self._rules).get(row.dataset, row.dataset)} ({row.operation})"
+                points = f"{lost} point{'' if lost == 1 else 's'} of {what} {'was' if lost == 1 else 'were'} missed"
                 text = f"{points} while the receiver was away or had no place free"
                 self.record_event("points-missed", Severity.WARNING, text, dataset=row.dataset, operation=row.operation)
         self._put_rows(changed)
@@ -327,10 +328,7 @@ class Scheduler:
         return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, catch_up=catch_up), quiet_failure=failure)
 
     def _run_job(self, chosen: dict[DatasetId, tuple[str, ...]], cause: str, trigger: str, kind: str) -> Job:
-        labels: dict[DatasetId, str] = {}
-        if (rules := self._rules) is not None:
-            labels = {dataset.id: dataset.label for dataset in rules.datasets}
-            labels |= {promise.delivery.dataset: promise.delivery.label for promise in promises_of(rules)}
+        labels = labels_in(self._rules)
         names = sorted(labels.get(dataset, dataset) for dataset in chosen)
         rule = ", ".join(names) if len(names) <= 3 else f"{len(names)} datasets"
         operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
