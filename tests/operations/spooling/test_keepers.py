@@ -12,13 +12,18 @@ from msgspec.structs import replace
 
 from holdfast.core.errors import NotReachable
 from holdfast.core.ids import EnvironmentId, NodeId
+from holdfast.delivery.spool.writing import SpoolSession
+from holdfast.model.change import Cursor, Put
 from holdfast.model.rules import Rules
 from holdfast.operations.following.session_pool import SessionPool
-from holdfast.operations.spooling.keepers import Keepers
+from holdfast.operations.spooling.keepers import FOLDER, Keepers
 from holdfast.operations.spooling.patience import GIVEN_UP_AFTER_S
 from holdfast.operations.spooling.sending import SendTools
+from holdfast.testing.deliveries import EPOCH, RECEIVER, begin_of, chunk_ref, commit_of, file_of, outgoing_of
+from holdfast.testing.memory_action import MemoryChunks
 from holdfast.testing.virtual_clock import SeededEntropy, VirtualClock
 from holdfast.wire.channel import Channel
+from tests.delivery.spool.spooled_source import NothingRecorded
 from tests.delivery.spool.test_unread import Refusing
 from tests.operations.spooling.test_standing import RULE, delivery
 
@@ -51,9 +56,53 @@ def keepers(tmp_path: Path, clock: VirtualClock) -> Iterator[Keepers]:
     found.close()
 
 
-def _begin(keepers: Keepers, clock: VirtualClock) -> None:
+def _begin(keepers: Keepers, clock: VirtualClock, rules: Rules = RULES) -> None:
     tools = SendTools(clock=clock, pool=SessionPool(clock), dial=_away, generation=1, told=lambda _: None, missed=lambda _: None)
-    keepers.configure(RULES, 1 << 20, tools)
+    keepers.configure(rules, 1 << 20, tools)
+
+
+def _keep_a_run(keepers: Keepers) -> None:
+    keeper = keepers.of(KEPT.id)
+    assert keeper is not None
+    keeper.spool.align(Cursor(EPOCH, 0), None)
+    session = SpoolSession(keeper.spool, begin_of(1, 0), NothingRecorded(), "off", RECEIVER)
+    plain = {chunk_ref(b"content").id: b"content"}
+    session.send(outgoing_of(0, [Put(file_of(b"/data/a", b"content"))], MemoryChunks(plain, frozenset()), run=1))
+    session.commit(commit_of(1))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_one_owner_of_a_repository_only_held_is_for_the_next_one(
+    keepers: Keepers, clock: VirtualClock, tmp_path: Path, restarts: bool
+) -> None:
+    """It was removed with the delivery to the one before, and moments were missing of which nothing said so."""
+    _begin(keepers, clock)
+    _keep_a_run(keepers)
+    if restarts:
+        keepers.close()
+        keepers = Keepers(tmp_path, clock, SeededEntropy(2))
+    for owner in ("next", "last"):
+        _begin(keepers, clock, replace(RULES, deliveries=(replace(KEPT, id=owner, receiver=NodeId(owner)),)))
+        assert keepers.of(KEPT.id) is None
+        heir = keepers.of(owner)
+        assert heir is not None
+        assert heir.spool.unsent().runs == 1
+        (run,) = heir.spool.next_bundle()
+        payload = heir.spool.payload([run], chunk_ref(b"content").id)
+        assert payload is not None
+        assert payload.data == b"content"
+    assert len(list((tmp_path / FOLDER).iterdir())) == 1
+    keepers.close()
+
+
+def test_what_waits_for_one_repository_is_not_for_another(keepers: Keepers, clock: VirtualClock, tmp_path: Path) -> None:
+    _begin(keepers, clock)
+    _keep_a_run(keepers)
+    other = replace(delivery("continuous", elsewhere="days"), id="next")
+    _begin(keepers, clock, replace(RULES, deliveries=(other,)))
+    heir = keepers.of("next")
+    assert heir is not None
+    assert heir.spool.is_empty
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])

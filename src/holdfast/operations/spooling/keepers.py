@@ -13,13 +13,18 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
+
 from holdfast.core.clock import Clock, now
 from holdfast.core.entropy import Entropy
 from holdfast.core.errors import ErrorFacts
-from holdfast.core.ids import DatasetId
+from holdfast.core.ids import ActionId, DatasetId
+from holdfast.core.private_files import make_private_folder
 from holdfast.delivery.spool.cipher import SpoolUnread, load_key
+from holdfast.delivery.spool.run_file import runs_in
 from holdfast.delivery.spool.spool import Spool
 from holdfast.host.disk import free_bytes
+from holdfast.host.home_records import load_record, save_record
 from holdfast.model.following import GAPS_SHOWN, Spooled
 from holdfast.model.gaps import Gap
 from holdfast.model.rules import DatasetRule, Delivery, Rules
@@ -31,15 +36,27 @@ from holdfast.operations.spooling.standing import keeping_actions
 logger = logging.getLogger(__name__)
 
 FOLDER, KEYS = "spool", "keys"
+_PURPOSE = "purpose.json"
 DEFAULT_BYTES = 1 << 30
 _AGAIN_S = 2.0
 _UNREAD = ErrorFacts("store", "the spool was not read yet", "it is tried again", True)
+
+
+class _Purpose(msgspec.Struct, frozen=True, kw_only=True):
+    """What a spool is for, in its folder: actions of a dataset. `seal`: the delivery that it began for, by which its runs are sealed."""
+
+    seal: str
+    dataset: DatasetId
+    actions: tuple[ActionId, ...]
 
 
 @dataclass(frozen=True)
 class _Kept:
     keeper: Keeper
     sender: Sender
+
+
+_Wanted = Mapping[str, tuple[DatasetRule, Delivery]]
 
 
 @dataclass
@@ -67,7 +84,8 @@ class Keepers:
         self._limit_bytes = DEFAULT_BYTES
 
     def configure(self, rules: Rules, limit_bytes: int, tools: SendTools) -> None:
-        """What no delivery needs any more is removed, with what was in it."""
+        """What no delivery needs any more is removed, with what was in it; what one to another machine needs, that has the repository now,
+        is for that."""
         self._limit_bytes = limit_bytes
         wanted = _wanted(rules)
         with self._lock:
@@ -135,6 +153,7 @@ class Keepers:
         if known is not None:
             known.keeper.rule, known.keeper.delivery, known.keeper.is_local = rule, delivery, is_local
             known.keeper.keeping, known.sender.tools = keeping_actions(rule, delivery), tools
+            self._note(id_, rule, delivery)
         elif unread is not None:
             unread.what, unread.tools, unread.is_local = what, tools, is_local
         else:
@@ -150,7 +169,8 @@ class Keepers:
         (rule, delivery), folder = unread.what, self._home / FOLDER / _folder_name(id_)
         try:
             key = load_key(self._home / KEYS, self._entropy)
-            spool = Spool(folder, (key, id_), self._entropy, lambda: self._share_bytes(spool), is_patient=not unread.patience.is_over)
+            seal = purpose.seal if (purpose := load_record(folder / _PURPOSE, _Purpose)) is not None else id_
+            spool = Spool(folder, (key, seal), self._entropy, lambda: self._share_bytes(spool), is_patient=not unread.patience.is_over)
         except SpoolUnread as error:
             logger.warning("a spool cannot be read", extra={"facts": {"delivery": id_, "error": error.message}})
             unread.patience.has_ended(error)
@@ -161,9 +181,21 @@ class Keepers:
             return
         if unread.missed_at is not None and spool.cursor is not None:
             spool.missed(unread.missed_at)
+        self._note(id_, rule, delivery)
         keeper = Keeper(rule, delivery, keeping_actions(rule, delivery), unread.is_local, spool, self._clock)
         self._unread.pop(id_, None)
         self._kept[id_] = _Kept(keeper, Sender(keeper, unread.tools))
+
+    def _note(self, id_: str, rule: DatasetRule, delivery: Delivery) -> None:
+        """What its spool is for. Without it the spool is of use to this delivery alone."""
+        folder = self._home / FOLDER / _folder_name(id_)
+        known = load_record(folder / _PURPOSE, _Purpose)
+        seal = id_ if known is None else known.seal
+        purpose = _Purpose(seal=seal, dataset=delivery.dataset, actions=keeping_actions(rule, delivery))
+        if purpose != known:
+            with suppress(OSError):
+                make_private_folder(folder)
+                save_record(folder / _PURPOSE, purpose)
 
     def _share_bytes(self, spool: Spool) -> int:
         count = max(1, len(self._kept))
@@ -173,15 +205,27 @@ class Keepers:
             return 0
         return min(self._limit_bytes // count, spool.size_bytes + free // (2 * count))
 
-    def _remove_strangers(self, wanted: Mapping[str, object]) -> None:
+    def _remove_strangers(self, wanted: _Wanted) -> None:
         names = {_folder_name(id_) for id_ in wanted}
         with suppress(OSError):
-            for path in (self._home / FOLDER).iterdir():
-                if path.name not in names:
+            for path in tuple((self._home / FOLDER).iterdir()):
+                if path.name not in names and not self._hand_over(path, wanted):
                     shutil.rmtree(path, ignore_errors=True)
 
+    def _hand_over(self, path: Path, wanted: _Wanted) -> bool:
+        """The repository has another owner, which lacks what the one before only held."""
+        purpose = load_record(path / _PURPOSE, _Purpose)
+        if purpose is None or not runs_in(path):
+            return False
+        for id_, (rule, delivery) in wanted.items():
+            heir, actions = path.with_name(_folder_name(id_)), keeping_actions(rule, delivery)
+            if delivery.dataset == purpose.dataset and not heir.exists() and not set(actions).isdisjoint(purpose.actions):
+                path.rename(heir)
+                return True
+        return False
 
-def _wanted(rules: Rules) -> dict[str, tuple[DatasetRule, Delivery]]:
+
+def _wanted(rules: Rules) -> _Wanted:
     datasets = {rule.id: rule for rule in rules.datasets}
     return {
         delivery.id: (datasets[delivery.dataset], delivery)
