@@ -30,7 +30,7 @@ from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.delivery.ports import Action
 from holdfast.model.change import Begin, Commit, Cursor, Mark, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind
-from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing
 from holdfast.model.stream import offered_by
 from holdfast.repository._format.snapshot import Snapshot, encode_snapshot
 from holdfast.repository._format.text import time_text

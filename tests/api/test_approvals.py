@@ -12,7 +12,7 @@ from holdfast.api.approving import needed_by
 from holdfast.api.permits import done_by
 from holdfast.model.access import Activity, Grant, Scope
 from holdfast.model.approvals import ApprovalAct
-from holdfast.model.questions import AskChangePoints
+from holdfast.model.point_changes import AskChangePoints
 from tests.api.test_contract import an_owner
 from tests.master.masters import ONE_TO_TWO, Running, running_master, with_master
 

@@ -18,43 +18,20 @@ from holdfast.model.doctor import AskDoctor, Examined
 from holdfast.model.document import DrillPlan
 from holdfast.model.downloads import AskDownloadPort, DownloadPort
 from holdfast.model.drills import DrillRecord, DrillStatus
-from holdfast.model.explanations import Explanation, Keeper
+from holdfast.model.explanations import AskExplain, Explanation, Explanations, Keeper
 from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Event, Finding, Job, Severity, State
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Listings, Points
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments
+from holdfast.model.node_status import NodeStatus, Protection
 from holdfast.model.pausing import AskPause, Pause, PauseTold
-from holdfast.model.point_changes import ChangedPoint
+from holdfast.model.point_changes import AskChangePoints, ChangedPoint, PointsChanged
 from holdfast.model.points import Listing, LostListing, Point
-from holdfast.model.questions import (
-    Answer,
-    AskCancel,
-    AskChangePoints,
-    AskExplain,
-    AskFind,
-    AskFolders,
-    AskHistory,
-    AskLimits,
-    AskListing,
-    AskPoints,
-    AskSample,
-    AskStatus,
-    Done,
-    Explanations,
-    Folder,
-    Folders,
-    JobsStarted,
-    LimitsTold,
-    Listings,
-    NodeStatus,
-    Points,
-    PointsChanged,
-    Protection,
-    Question,
-    RepositoryStatus,
-    Sample,
-)
+from holdfast.model.questions import Answer, AskCancel, AskLimits, AskStatus, Done, JobsStarted, LimitsTold, Question
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, OrdersTold
+from holdfast.model.sampling import AskFolders, AskSample, Folder, Folders, Sample
 from holdfast.model.searching import AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.model.tail import AskTail, Doer, Tailed, TailEvent, TailKind
 from holdfast.testing.message_services import web_hook

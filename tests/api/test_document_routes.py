@@ -6,7 +6,8 @@ from typing import Any
 
 from holdfast.compiler.edits import document_values
 from holdfast.core.errors import OutsideLimits
-from holdfast.model.questions import Answer, AskSample, Question, Sample, SampleRow
+from holdfast.model.questions import Answer, Question
+from holdfast.model.sampling import AskSample, Sample, SampleRow
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 
 EVERY = ["policies", "documents", "operations", "backup", "every"]

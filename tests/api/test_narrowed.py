@@ -10,30 +10,15 @@ import pytest
 from holdfast.compiler.identities import repository_id
 from holdfast.core.errors import UsageError
 from holdfast.core.ids import DatasetId, JobId, NodeId, PointId
-from holdfast.model.explanations import Explanation
+from holdfast.model.explanations import AskExplain, Explanation, Explanations
 from holdfast.model.jobs import Event, Job, Severity, State
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Listings, Points
 from holdfast.model.moments import AskMoment, AskMoments, Moments
-from holdfast.model.point_changes import ChangedPoint
+from holdfast.model.node_status import NodeStatus, Protection
+from holdfast.model.point_changes import AskChangePoints, ChangedPoint, PointsChanged
 from holdfast.model.points import Listing, Point
-from holdfast.model.questions import (
-    Answer,
-    AskChangePoints,
-    AskExplain,
-    AskFind,
-    AskHistory,
-    AskListing,
-    AskPoints,
-    AskStatus,
-    Explanations,
-    JobsStarted,
-    Listings,
-    NodeStatus,
-    Points,
-    PointsChanged,
-    Protection,
-    Question,
-    RepositoryStatus,
-)
+from holdfast.model.questions import Answer, AskStatus, JobsStarted, Question
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.searching import AskSearch, FoundHere, FoundIn, Hit, Place, Placed, decode_cursor
 from tests.api.streams import subscribed
 from tests.api.test_users_and_grants import As, as_user

@@ -8,7 +8,8 @@ import pytest
 from holdfast.api import replies
 from holdfast.master.hub import looks
 from holdfast.model.jobs import State
-from holdfast.model.questions import AskStatus, NodeStatus, Protection, Question
+from holdfast.model.node_status import NodeStatus, Protection
+from holdfast.model.questions import AskStatus, Question
 from tests.api.test_narrowed import a_job, the_office
 from tests.api.test_users_and_grants import as_user
 from tests.master.masters import Running, with_master

@@ -12,7 +12,7 @@ import pytest
 from holdfast.capture.sample import SampleBounds, take_sample
 from holdfast.core.clock import SystemClock
 from holdfast.model.document import Classification
-from holdfast.model.questions import Sample
+from holdfast.model.sampling import Sample
 
 ALL = SampleBounds(rows=10_000)
 

@@ -16,10 +16,12 @@ from holdfast.core.entropy import Entropy, SystemEntropy
 from holdfast.core.ids import ActionId, DatasetId, EnvironmentId, JobId, NodeId, PointId, RepositoryId, new_id
 from holdfast.model.document import Classification, KeepRules
 from holdfast.model.jobs import ENDED, Job, State
+from holdfast.model.listing_questions import AskPoints, Points
 from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreOrder, RestoreRequest, SignedOrder, signed_bytes_of_order
 from holdfast.model.points import Point
-from holdfast.model.questions import Answer, AskPoints, AskRepositoryEnv, AskRestore, Points, Question, RepositoryEnv
+from holdfast.model.questions import Answer, AskRepositoryEnv, Question, RepositoryEnv
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import (
     Action,
     Cascade,

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import Job
+from holdfast.model.listing_questions import AskFind, AskListing, AskPoints, Listings, Points
 from holdfast.model.maintenance import Prune, Task
 from holdfast.model.points import Point
-from holdfast.model.questions import AskFind, AskListing, AskPoints, Listings, Points, Question
+from holdfast.model.questions import Question
 from holdfast.model.rules import Cascade, DatasetRule, RepositoryRule
 from holdfast.node.workers.messages import RunMaintenance
 from holdfast.testing.stock_restic import StockRestic

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.jobs import State
-from holdfast.model.questions import AskFind, AskHistory, AskListing, AskStatus, Failed, Listings, NodeStatus
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, Listings
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus, Failed
 from holdfast.node.workers.messages import Acknowledged, EventNews, JobNews, PointsMade, ProgressNews
 from tests.dataflow.machines import World
 from tests.dataflow.scene import Office, assert_good, assert_restic_clean, assert_rsync_equal, counters, office, restic

@@ -16,8 +16,7 @@ from holdfast.model.document import Classification
 from holdfast.model.entry import Kind
 from holdfast.model.jobs import State
 from holdfast.model.moments import archive_of
-from holdfast.model.point_changes import Forget
-from holdfast.model.questions import AskChangePoints, PointsChanged
+from holdfast.model.point_changes import AskChangePoints, Forget, PointsChanged
 from holdfast.model.rules import ReadGrant
 from holdfast.node.drills.book import DrillBook
 from holdfast.node.workers.messages import EventNews

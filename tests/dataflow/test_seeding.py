@@ -10,7 +10,8 @@ from typing import Literal
 
 import pytest
 
-from holdfast.model.questions import AskStatus, Failed, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus, Failed
 from holdfast.model.seeding import AskSeed, Seeded
 from tests.dataflow.scene import assert_good, assert_restic_clean
 from tests.dataflow.test_chains import Chain

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import NotReachable
-from holdfast.model.questions import AskRepositoryEnv, AskStatus, NodeStatus, RepositoryEnv
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskRepositoryEnv, AskStatus, RepositoryEnv
 from holdfast.node.local.client import ask
 from tests.e2e.world import World, by_hand_only, eventually, rsync_differences, world_in
 

@@ -18,9 +18,10 @@ from holdfast.core.clock import SystemClock, now
 from holdfast.core.errors import NotGranted
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.delivery.reading import RemoteReader
+from holdfast.model.listing_questions import AskPoints, Points
 from holdfast.model.orders import RestoreOrder, SignedOrder, signed_bytes_of_order
-from holdfast.model.point_changes import Forget
-from holdfast.model.questions import AskChangePoints, AskPoints, Failed, Points
+from holdfast.model.point_changes import AskChangePoints, Forget
+from holdfast.model.questions import Failed
 from holdfast.node.config import load_config
 from holdfast.node.local.client import ask
 from holdfast.testing.stock_restic import StockRestic

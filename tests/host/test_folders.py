@@ -10,7 +10,7 @@ import pytest
 from holdfast.core.errors import UsageError
 from holdfast.host import folders
 from holdfast.host.folders import clean_folder, list_folders, roots_as_folders
-from holdfast.model.questions import Folder
+from holdfast.model.sampling import Folder
 
 
 def listed(path: Path, *hidden: Path) -> list[str]:

@@ -11,29 +11,24 @@ from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import DatasetId, JobId, PointId
 from holdfast.model.differences import AskDiff, Change, Difference, Differences
 from holdfast.model.jobs import Job, State
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Listings, Points
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, address_of
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.points import Listing, Point
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskFind,
-    AskHistory,
     AskJobs,
-    AskListing,
     AskMaintenance,
-    AskPoints,
-    AskRestore,
     AskRetry,
     AskStatus,
     AskTrigger,
     Done,
     Jobs,
     JobsStarted,
-    Listings,
-    NodeStatus,
-    Points,
     Question,
 )
+from holdfast.model.restoring import AskRestore
 from holdfast.model.searching import FIRST, AskSearch, FoundHere, FoundIn, Hit, Place, Placed
 from holdfast.model.trials import AskDrill
 from holdfast.testing.simulated_node import SimulatedNode

@@ -24,30 +24,28 @@ from holdfast.core.ids import JobId, PointId
 from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.jobs import Job, State
 from holdfast.model.keys import AskKeyAdd, AskKeyRemove, AskKeyRestore, AskKeyRotate, AskKeys, AskKit, AskKitKept
+from holdfast.model.listing_questions import AskPoints, Points
 from holdfast.model.maintenance import Check, Prune, Repair
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.orders import RestoreRequest
 from holdfast.model.pausing import AskPause
-from holdfast.model.point_changes import Expire, Forget
+from holdfast.model.point_changes import AskChangePoints, Expire, Forget
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskChangePoints,
     AskJobs,
     AskMaintenance,
-    AskPoints,
     AskRepositoryEnv,
-    AskRestore,
     AskStatus,
     AskTrigger,
     Done,
     Failed,
     Jobs,
     JobsStarted,
-    NodeStatus,
-    Points,
     Question,
     RepositoryEnv,
 )
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import Rules
 from holdfast.node.agent import Agent, Surroundings
 from holdfast.node.config import NodeConfig, data_address, pid_path, save_config, socket_path

@@ -12,8 +12,8 @@ import pytest
 
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import RepositoryDamaged, StoreError
+from holdfast.model.listing_questions import AskListing
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.questions import AskListing
 from holdfast.operations.restore import RestoreResult, restore
 from holdfast.repository._format.pack import BlobType
 from holdfast.repository.catalog.blob_table import Place

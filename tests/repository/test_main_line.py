@@ -13,7 +13,7 @@ from holdfast.core.errors import StoreError
 from holdfast.core.ids import NodeId
 from holdfast.model.change import Cursor
 from holdfast.model.entry import Entry, walk_key
-from holdfast.model.questions import AskFind, AskListing
+from holdfast.model.listing_questions import AskFind, AskListing
 from holdfast.repository._format.tree import encode_node, encode_tree
 from holdfast.repository.repository import Repository
 from holdfast.testing.odd_tree import build_odd_tree

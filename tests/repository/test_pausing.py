@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.core.clock import now
 from holdfast.core.errors import RepositoryLocked, RepositoryPaused
-from holdfast.model.questions import AskListing
+from holdfast.model.listing_questions import AskListing
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from holdfast.core.ids import DatasetId, NodeId
 from holdfast.model.change import Cursor
 from holdfast.model.document import KeepRules
+from holdfast.model.listing_questions import AskFind
 from holdfast.model.point_changes import Forget
-from holdfast.model.questions import AskFind
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.testing.repository_scene import DATASET, RepositoryScene
 from holdfast.testing.tree_source import TreeSource

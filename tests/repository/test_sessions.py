@@ -18,7 +18,7 @@ from holdfast.delivery.ports import Action
 from holdfast.model.change import Begin, Cursor, Put, Remove, Segment
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import ChunkRef, Entry, Kind
-from holdfast.model.questions import AskFind, AskListing
+from holdfast.model.listing_questions import AskFind, AskListing
 from holdfast.repository import interior
 from holdfast.repository._format.lock import LockFile, encode_lock
 from holdfast.repository._format.text import time_text

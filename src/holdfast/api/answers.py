@@ -32,7 +32,9 @@ from holdfast.model.document import Document
 from holdfast.model.drills import DrillStatus
 from holdfast.model.jobs import Finding, Progress
 from holdfast.model.keep_preview import KeptPoint
-from holdfast.model.questions import Protection, RepositoryStatus, SampleRow
+from holdfast.model.node_status import Protection
+from holdfast.model.repository_status import RepositoryStatus
+from holdfast.model.sampling import SampleRow
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ from holdfast.core.clock import Clock
 from holdfast.model.document import Classification
 from holdfast.model.entry import display_path, name_of
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.questions import Sample, SampleRow
 from holdfast.model.roots import normal_roots
+from holdfast.model.sampling import Sample, SampleRow
 
 _FEW = 5
 _MOST_FINDINGS = 20

@@ -34,7 +34,7 @@ def points_listed(home: Path, dataset: str = "", repository: str = "", tag: str 
     """As `GET /points` answers; on this machine alone where the Master does not."""
 
     def by_agent(place: Path) -> dict[str, Any]:
-        from holdfast.model.questions import AskPoints
+        from holdfast.model.listing_questions import AskPoints
 
         return plain(ask_agent(place, AskPoints(dataset=dataset, repository=repository, tag=tag)))
 

@@ -25,7 +25,7 @@ def naming(place: Path, dataset: str) -> Iterator[None]:
 
 def refuse_unknown_dataset(place: Path, dataset: str) -> None:
     """Raises `UnknownName` with the nearest dataset, unless it is known by a point or promised by rules: then it has none yet."""
-    from holdfast.model.questions import AskPoints
+    from holdfast.model.listing_questions import AskPoints
 
     stored = through_master_or_agent(place, lambda client: client.get("/points"), lambda home: plain(ask_agent(home, AskPoints())))
     if stored.get("unreachable"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from holdfast.core.errors import ErrorFacts, UsageError
 from holdfast.model.entry import display_path, raw_of
-from holdfast.model.questions import Folder, Folders
+from holdfast.model.sampling import Folder, Folders
 
 MOST_FOLDERS = 500
 MOST_LOOKED_AT = 100_000

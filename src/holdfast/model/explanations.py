@@ -70,3 +70,16 @@ class MirrorCopy(_Value, frozen=True, kw_only=True):
     online: bool
     name: str = ""
     stands_at: datetime | None = None
+
+
+class AskExplain(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Why the version of this path is there that was the newest at a time (None = now)."""
+
+    path: bytes
+    dataset: str = ""
+    repository: str = ""
+    at: datetime | None = None
+
+
+class Explanations(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    rows: tuple[Explanation, ...]

@@ -16,7 +16,7 @@ import msgspec
 from holdfast.model.following import Following
 from holdfast.model.jobs import Severity, State
 from holdfast.model.keys import KitState
-from holdfast.model.questions import NodeStatus, Protection
+from holdfast.model.node_status import NodeStatus, Protection
 from holdfast.model.repository_status import RepositoryStatus
 
 Kind = Literal["gauge", "counter"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts, SourceVanished
-
-if TYPE_CHECKING:
-    from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,11 +1,23 @@
-"""Questions about restores that are under way or done: hold one up, go on with it, take it back."""
+"""Questions about restores: begin one, hold one up, go on with it, take it back."""
 
 from __future__ import annotations
 
 import msgspec
 
-from holdfast.core.ids import JobId
-from holdfast.model.orders import SignedOrder
+from holdfast.core.ids import JobId, PointId
+from holdfast.model.orders import RestoreRequest, SignedOrder
+
+
+class AskRestore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """Run a restore here. Without `order` the point is in a repository this node owns (local socket only). `spares`: orders for other
+    copies of the same point, the best first."""
+
+    request: RestoreRequest
+    order: SignedOrder | None = None
+    spares: tuple[SignedOrder, ...] = ()
+    point: PointId = PointId("")
+    paths: tuple[bytes, ...] = ()
+    trigger: str = ""
 
 
 class AskPauseJob(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):

@@ -1,10 +1,11 @@
-"""What a look at a machine's files tells: a sample of what a classification chooses, and the folders in a folder."""
+"""What a look at a machine's files is asked, and tells: a sample of what a classification chooses, and the folders in a folder."""
 
 from __future__ import annotations
 
 import msgspec
 
 from holdfast.core.errors import ErrorFacts
+from holdfast.model.document import Classification
 from holdfast.model.jobs import Finding
 
 
@@ -55,3 +56,16 @@ class Folders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     folders: tuple[Folder, ...] = ()
     more: bool = False
     error: ErrorFacts | None = None
+
+
+class AskSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """What this classification would choose on this machine now, and what it would leave out and why: at most `limit` paths of each."""
+
+    classification: Classification
+    limit: int = 50
+
+
+class AskFolders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """The direct sub-folders of a folder of this machine, within its limits. `path` empty or `/` = where to begin."""
+
+    path: bytes = b""

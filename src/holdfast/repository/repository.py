@@ -26,14 +26,15 @@ from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.explanations import Explanation
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, Listings
 from holdfast.model.maintenance import Report
 from holdfast.model.moments import Moment, is_address, is_lineage_address, parse_address
 from holdfast.model.pausing import Pause
 from holdfast.model.point_changes import ChangedPoint, PointChange
 from holdfast.model.points import Point
-from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings, RepositoryStatus
 from holdfast.model.reading import PointReader
 from holdfast.model.refusals import Refusal
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.searching import AskSearch, Place
 from holdfast.model.stream import Outgoing
 from holdfast.repository._format.keys import Scrypt as Scrypt

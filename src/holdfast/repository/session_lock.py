@@ -17,7 +17,7 @@ from holdfast.backend.backend import FileType
 from holdfast.core.clock import utc
 from holdfast.core.errors import HoldfastError, NotReachable, RepositoryDamaged, RepositoryLocked, RepositoryMissing, StoreError
 from holdfast.host.processes import is_alive
-from holdfast.model.questions import RepositoryLock
+from holdfast.model.repository_status import RepositoryLock
 from holdfast.repository._format.lock import LockFile, decode_lock, encode_lock
 from holdfast.repository._format.text import time_ns, time_text
 from holdfast.repository.lock_record import LockRecord

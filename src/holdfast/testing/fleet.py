@@ -23,7 +23,8 @@ from holdfast.master.foundation import Foundation
 from holdfast.master.records import inventory
 from holdfast.model.audit import Anchor
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
-from holdfast.model.questions import Answer, AskLimits, AskStatus, Failed, LimitsTold, NodeStatus, Protection, Question
+from holdfast.model.node_status import NodeStatus, Protection
+from holdfast.model.questions import Answer, AskLimits, AskStatus, Failed, LimitsTold, Question
 from holdfast.model.rules import Rules, SignedRules, decode_rules, signed_bytes_of_rules, title_of
 from holdfast.node.config import NodeConfig
 from holdfast.node.membership.hub_client import HubClient

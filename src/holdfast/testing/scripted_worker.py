@@ -24,7 +24,9 @@ import msgspec
 from holdfast.core.clock import Clock, SystemClock, now
 from holdfast.core.errors import ErrorFacts
 from holdfast.model.jobs import Counters, Job, Progress, State, Task
-from holdfast.model.questions import Answer, AskPoints, AskRepositoryEnv, AskStatus, Done, NodeStatus, Points, RepositoryEnv
+from holdfast.model.listing_questions import AskPoints, Points
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import Answer, AskRepositoryEnv, AskStatus, Done, RepositoryEnv
 from holdfast.node.workers.link import WorkerLink
 from holdfast.node.workers.messages import (
     Acknowledged,

@@ -17,8 +17,9 @@ from holdfast.master.answers import comparing
 from holdfast.master.answers.comparing import Compared, Comparison, FarSide
 from holdfast.model.differences import AskDiff, Change, Fact
 from holdfast.model.entry import parent_of, walk_key
+from holdfast.model.listing_questions import AskListing, Listings
 from holdfast.model.points import Listing, LostListing, Point
-from holdfast.model.questions import Answer, AskListing, Listings, Question
+from holdfast.model.questions import Answer, Question
 from tests.master.machines import Machine, with_points
 from tests.master.masters import Running, with_master
 

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.core.ids import Epoch, PointId
 from holdfast.model.points import Point
-from holdfast.model.questions import AskRestore
+from holdfast.model.restoring import AskRestore
 from holdfast.model.subsets import epoch_of_part
 from tests.master.machines import Machine, asked, with_points
 from tests.master.masters import ONE_TO_TWO, Running, with_master

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from holdfast.model.questions import (
-    AskRestore,
-)
+from holdfast.model.restoring import AskRestore
 from tests.master.machines import a_point, asked, with_points
 from tests.master.masters import Running, with_master
 

@@ -6,7 +6,7 @@ import msgspec
 
 from holdfast.core.errors import StoreDenied
 from holdfast.core.ids import RepositoryId
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.repository_status import RepositoryStatus
 from tests.master.machines import Machine
 from tests.master.masters import ONE_TO_TWO, Running, with_master

@@ -13,7 +13,8 @@ from holdfast.core.errors import NotReachable, ProtocolError, UsageError
 from holdfast.core.ids import JobId
 from holdfast.master.records.tables import Table
 from holdfast.model.jobs import Event, Job, Progress, Severity, State
-from holdfast.model.questions import Answer, AskJobs, AskStatus, Done, Jobs, NodeStatus, Question
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import Answer, AskJobs, AskStatus, Done, Jobs, Question
 from holdfast.testing.faulty_disk import FaultyDisk, full_from, no_faults
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 

@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.core.ids import JobId
 from holdfast.model.jobs import Job, State, Task
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from tests.master.machines import Machine
 from tests.master.masters import Running, with_master
 from tests.master.monitor.test_monitor import good, office

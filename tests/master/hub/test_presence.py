@@ -11,7 +11,8 @@ from holdfast.core.ids import NodeId
 from holdfast.master.hub import presence
 from holdfast.master.hub.sessions import PATIENCE_LOOKS, QUIET_LOOKS, Session
 from holdfast.model.audit import AskAnchors
-from holdfast.model.questions import AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus
 from holdfast.testing.simulated_node import SimulatedNode
 from holdfast.wire.hub_messages import HubMessage
 from tests.master.masters import ONE_TO_TWO, Running, with_master

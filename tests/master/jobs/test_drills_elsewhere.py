@@ -12,8 +12,10 @@ from holdfast.model.document import DrillPlan
 from holdfast.model.drills import DrillRecord, DrillStatus
 from holdfast.model.jobs import State
 from holdfast.model.maintenance import Drill
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
-from holdfast.model.questions import AskMaintenance, NodeStatus, RepositoryStatus
+from holdfast.model.questions import AskMaintenance
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.trials import AskDrill
 from holdfast.wire.authority import verify_signature
 from tests.master.machines import MOMENT, Machine, asked, with_points

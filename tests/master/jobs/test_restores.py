@@ -13,11 +13,8 @@ from holdfast.model.change import Cursor
 from holdfast.model.jobs import State
 from holdfast.model.mirrors import AskMirrors, Mirrors, MirrorState, Stand
 from holdfast.model.orders import RestoreOrder, signed_bytes_of_order
-from holdfast.model.questions import (
-    Answer,
-    AskRestore,
-    Question,
-)
+from holdfast.model.questions import Answer, Question
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import MirrorAction
 from holdfast.wire.authority import verify_signature
 from tests.master.machines import Machine, a_point, asked, finished, with_points

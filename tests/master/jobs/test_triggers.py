@@ -7,12 +7,7 @@ from pathlib import Path
 
 from holdfast.model.jobs import Progress, State
 from holdfast.model.maintenance import Check
-from holdfast.model.questions import (
-    AskCancel,
-    AskJobs,
-    AskMaintenance,
-    AskTrigger,
-)
+from holdfast.model.questions import AskCancel, AskJobs, AskMaintenance, AskTrigger
 from tests.master.machines import NODES, asked, finished, office
 from tests.master.masters import Running, running_master, with_master
 

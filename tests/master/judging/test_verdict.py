@@ -11,7 +11,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId
 from holdfast.master.judging.verdict import Standing, standing_of, standings, verdict
 from holdfast.model.jobs import State
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 FULL = ErrorFacts("no-space", "the disk of vault is full", "", False)

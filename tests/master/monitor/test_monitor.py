@@ -15,8 +15,9 @@ from holdfast.model.following import Following, FollowState
 from holdfast.model.gaps import Gap, GapReason
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
 from holdfast.model.keys import KitState, kit_findings
+from holdfast.model.node_status import NodeStatus, Protection
 from holdfast.model.promises import promises_of
-from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.model.waits import Wait, WaitReason
 from tests.master.machines import Machine

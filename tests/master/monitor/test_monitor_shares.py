@@ -11,7 +11,7 @@ from holdfast.core.errors import ErrorFacts
 from holdfast.core.ids import ActionId, DatasetId, JobId
 from holdfast.master.monitor.shares import RANK, Share, earliest, jobs_of, shares_of
 from holdfast.model.jobs import State
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 MOMENTS = st.none() | st.integers(0, 5).map(lambda hours: AT + timedelta(hours=hours))

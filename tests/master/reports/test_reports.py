@@ -10,7 +10,8 @@ import msgspec
 from holdfast.core.ids import JobId
 from holdfast.master.records.sizes import Size, add_size
 from holdfast.model.jobs import Counters, Event, Job, Severity, State, Task
-from holdfast.model.questions import Answer, AskFolders, Folder, Folders, Question
+from holdfast.model.questions import Answer, Question
+from holdfast.model.sampling import AskFolders, Folder, Folders
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 from tests.master.monitor.test_monitor import office
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from holdfast.core.errors import OutsideLimits
-from holdfast.model.questions import Answer, AskFolders, AskLimits, Failed, Folder, Folders, LimitsTold, Question
+from holdfast.model.questions import Answer, AskLimits, Failed, LimitsTold, Question
+from holdfast.model.sampling import AskFolders, Folder, Folders
 from holdfast.testing.simulated_node import answer_nothing
 from tests.master.masters import ONE_TO_TWO, Running, with_master
 

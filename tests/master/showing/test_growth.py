@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from holdfast.core.errors import ErrorFacts
 from holdfast.master.records.sizes import Size
 from holdfast.master.showing.growth import CHANGED_BY, DAILY, SOONEST, is_due
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from tests.master.masters import Running, with_master
 from tests.master.monitor.test_monitor import office
 

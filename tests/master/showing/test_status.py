@@ -5,11 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from holdfast.model.jobs import State
-from holdfast.model.questions import (
-    NodeStatus,
-    Protection,
-    RepositoryStatus,
-)
+from holdfast.model.node_status import NodeStatus, Protection
+from holdfast.model.repository_status import RepositoryStatus
 from tests.master.machines import MOMENT, office
 from tests.master.masters import Running, with_master
 

@@ -9,9 +9,9 @@ import pytest
 from holdfast.core.errors import Refused
 from holdfast.core.ids import DatasetId, Epoch, PointId
 from holdfast.model.jobs import Severity
-from holdfast.model.point_changes import ChangedPoint, Forget, Outcome
+from holdfast.model.point_changes import AskChangePoints, ChangedPoint, Forget, Outcome, PointsChanged
 from holdfast.model.points import Point
-from holdfast.model.questions import Answer, AskChangePoints, Failed, PointsChanged
+from holdfast.model.questions import Answer, Failed
 from holdfast.node.answering.point_events import record_change
 
 POINT = Point(

@@ -17,7 +17,7 @@ from holdfast.model.change import Commit
 from holdfast.model.document import DrillPlan
 from holdfast.model.jobs import Event, Job, State
 from holdfast.model.maintenance import Drill
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import Receive, Rules, StoreAction
 from holdfast.node.drills import here as drilling
 from holdfast.node.drills.book import DrillBook, drill_findings

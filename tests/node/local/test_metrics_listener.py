@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.questions import Answer, AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import Answer, AskStatus
 from holdfast.node.local.metrics_listener import MetricsListener
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.core.ids import RepositoryId
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.owned import far_status
 from holdfast.node.owned.far_status import FRESH_S, FarStatus

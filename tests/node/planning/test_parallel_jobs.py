@@ -16,7 +16,8 @@ from holdfast.core.ids import DatasetId, NodeId, PointId
 from holdfast.model.jobs import State
 from holdfast.model.maintenance import Check
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.questions import AskRestore, AskTrigger
+from holdfast.model.questions import AskTrigger
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import DatasetRule, Hooks, Receive, RepositoryRule, Rules
 from holdfast.model.waits import Wait, WaitReason
 from holdfast.node.owned.delivery_places import COMES_AGAIN_S, DeliveryPlaces

@@ -14,7 +14,8 @@ from holdfast.core.errors import ErrorFacts, NoSpace, UnknownName
 from holdfast.core.ids import RepositoryId
 from holdfast.model.jobs import Counters, Job, Progress, State, Task
 from holdfast.model.maintenance import Prune
-from holdfast.model.questions import AskTrigger, Protection
+from holdfast.model.node_status import Protection
+from holdfast.model.questions import AskTrigger
 from holdfast.model.rules import Rules
 from holdfast.model.waits import WaitReason
 from holdfast.node.planning.scheduler import Scheduler

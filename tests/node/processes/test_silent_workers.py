@@ -13,7 +13,8 @@ import pytest
 
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import NotReachable
-from holdfast.model.questions import AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus
 from holdfast.node.processes import supervisor
 from holdfast.node.processes.start import as_program
 from holdfast.node.processes.supervisor import Worker

@@ -11,8 +11,7 @@ from holdfast.core.errors import OutsideLimits
 from holdfast.core.ids import JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.questions import AskRestore
-from holdfast.model.restoring import AskUndo
+from holdfast.model.restoring import AskRestore, AskUndo
 from holdfast.node.bounds.limits import load_limits
 from holdfast.node.bounds.restores import restore_bounds
 from holdfast.node.restoring.job import RestoreTask

@@ -11,7 +11,7 @@ from holdfast.core.errors import OutsideLimits
 from holdfast.core.ids import ActionId, JobId, PointId
 from holdfast.model.jobs import Job, Progress, State
 from holdfast.model.orders import RestoreRequest
-from holdfast.model.questions import AskRestore
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import MirrorAction, Receive, Rules
 from holdfast.node.restoring.job import RestoreTask
 from holdfast.operations.running import Cancellation

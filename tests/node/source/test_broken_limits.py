@@ -10,8 +10,9 @@ import pytest
 from holdfast.core.clock import SystemClock
 from holdfast.model.document import Classification
 from holdfast.model.following import Following
-from holdfast.model.questions import AskSample, Failed
+from holdfast.model.questions import Failed
 from holdfast.model.rules import Rules
+from holdfast.model.sampling import AskSample
 from holdfast.node.source.worker import SourceWorker
 from holdfast.node.workers.messages import AskWorker, Configure, FollowNews, FromWorker, Ready, WorkerAnswer
 from holdfast.testing.node_rules import operation, source_rules

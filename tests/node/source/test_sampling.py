@@ -13,7 +13,9 @@ import pytest
 from holdfast.core.clock import SystemClock
 from holdfast.core.errors import NotReachable
 from holdfast.model.document import Classification
-from holdfast.model.questions import AskFolders, AskPoints, AskSample, Failed, Folders, Sample
+from holdfast.model.listing_questions import AskPoints
+from holdfast.model.questions import Failed
+from holdfast.model.sampling import AskFolders, AskSample, Folders, Sample
 from holdfast.node.processes.supervisor import Worker
 from holdfast.node.workers.messages import Configure
 from holdfast.testing.node_rules import source_rules

@@ -16,7 +16,7 @@ from holdfast.core.ids import ActionId
 from holdfast.model import rules as model
 from holdfast.model.adoption import Adopted, AskAdopt, Bind, parse_bind
 from holdfast.model.document import KeepRules
-from holdfast.model.questions import AskListing
+from holdfast.model.listing_questions import AskListing
 from holdfast.node.owned.repositories import Repositories
 from holdfast.node.store.adoption import adopt
 from holdfast.repository._format.lock import LockFile, encode_lock

@@ -15,8 +15,9 @@ from holdfast.delivery.ports import Action
 from holdfast.model import rules
 from holdfast.model.change import Durability
 from holdfast.model.entry import ChunkRef, Entry, Kind
+from holdfast.model.listing_questions import AskListing, Listings, Points
 from holdfast.model.moments import AskMoment, AskMoments, Moments, address_of
-from holdfast.model.questions import AskListing, Failed, Listings, Points
+from holdfast.model.questions import Failed
 from holdfast.node.drills.book import DrillBook
 from holdfast.node.owned.repositories import Repositories
 from holdfast.node.store.questions import answer, find_point

@@ -12,8 +12,8 @@ from holdfast.core.ids import DatasetId, PointId, RepositoryId
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.entry import Entry, Kind
 from holdfast.model.jobs import Severity
+from holdfast.model.listing_questions import AskListing, Listings
 from holdfast.model.points import Point
-from holdfast.model.questions import AskListing, Listings
 from holdfast.model.rules import Receive, RepositoryRule, StoreAction, StoredOperation
 from holdfast.node.drills.book import DrillBook
 from holdfast.node.owned.repositories import Repositories

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from holdfast.core.clock import ns_of
 from holdfast.core.ids import DatasetId
 from holdfast.model.entry import ChunkRef, Entry, Kind, walk_key
+from holdfast.model.listing_questions import AskFind
 from holdfast.model.points import Listing
-from holdfast.model.questions import AskFind
 from holdfast.model.search import KINDS_OF_TYPE, Match, Search, Span, State
 from holdfast.model.searching import AskSearch, Hit, Place
 from holdfast.repository.catalog import name_order

@@ -12,8 +12,8 @@ from holdfast.core.clock import now
 from holdfast.core.errors import Conflict, Refused, UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.model.archiving import LegalHold, ToArchive, Verdict, digest_of, lineage_path
+from holdfast.model.listing_questions import AskListing
 from holdfast.model.moments import archive_of
-from holdfast.model.questions import AskListing
 from holdfast.repository.archiving.archive import ArchivedFrom
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.clock import now
 from holdfast.core.errors import Cancelled, RepositoryLocked
-from holdfast.model.questions import AskFind
+from holdfast.model.listing_questions import AskFind
 from holdfast.repository._format.index import IndexedPack
 from holdfast.repository.care.scrubbing import NextPart, ScrubRecord, recorded
 from holdfast.repository.packs.inventory import Inventory

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import UnknownName
 from holdfast.model.entry import Entry, Kind, display_path, walk_key
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing
 from holdfast.model.points import Listing
-from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.repository.points.sealing import forget
 from holdfast.repository.repository import Repository
 from holdfast.testing.repository_scene import DATASET, START, MarkingFeeder, RepositoryScene

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from holdfast.model.entry import Entry, Kind, walk_key
-from holdfast.model.questions import AskFind, AskHistory, AskListing
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing
 from holdfast.repository.points.sealing import forget
 from holdfast.testing.repository_scene import DATASET, MarkingFeeder, RepositoryScene
 

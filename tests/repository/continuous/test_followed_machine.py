@@ -20,8 +20,8 @@ from holdfast.core.clock import now
 from holdfast.core.ids import DatasetId, Epoch
 from holdfast.model import rules
 from holdfast.model.entry import Entry, display_path
+from holdfast.model.listing_questions import AskListing
 from holdfast.model.point_changes import Forget
-from holdfast.model.questions import AskListing
 from holdfast.repository import log_files, splices, tree_builder
 from holdfast.repository.continuous import small_commit
 from holdfast.repository.points import receiving

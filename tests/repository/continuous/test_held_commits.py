@@ -17,8 +17,8 @@ from holdfast.model import rules
 from holdfast.model.change import Begin, Commit, Durability, Put, Segment
 from holdfast.model.entry import ChunkRef, Entry, Kind
 from holdfast.model.gaps import Gap, GapReason
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing
 from holdfast.model.point_changes import Forget, Tag
-from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.repository.continuous import moments
 from holdfast.repository.continuous.small_commit import SmallCommit
 from holdfast.repository.points.point_changes import Chosen

@@ -10,8 +10,8 @@ import pytest
 from holdfast.core.clock import now
 from holdfast.core.errors import UnknownName
 from holdfast.model import rules
+from holdfast.model.listing_questions import AskHistory, AskListing
 from holdfast.model.moments import time_text
-from holdfast.model.questions import AskHistory, AskListing
 from holdfast.repository.pruning.prune import PruneOrder
 from holdfast.repository.pruning.prune_plan import Thresholds
 from holdfast.repository.repository import Repository

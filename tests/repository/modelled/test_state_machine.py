@@ -25,9 +25,9 @@ from holdfast.core.ids import DatasetId
 from holdfast.model.change import Cursor
 from holdfast.model.document import KeepRules
 from holdfast.model.entry import display_path
+from holdfast.model.listing_questions import AskFind
 from holdfast.model.point_changes import Expire, Forget, Lock, Tag
 from holdfast.model.points import Point
-from holdfast.model.questions import AskFind
 from holdfast.model.reading import PointReader
 from holdfast.repository.adopting import Binding
 from holdfast.repository.packs import blob_writer, packer

@@ -24,8 +24,8 @@ from holdfast.master.membership.renaming import Renamed, RenameWish
 from holdfast.master.rules.in_force import RulesInForce
 from holdfast.model.access import Activity
 from holdfast.model.doctor import Examined
-from holdfast.model.questions import AskFolders, AskSample, Folders
 from holdfast.model.recalling import AskRecall
+from holdfast.model.sampling import AskFolders, AskSample, Folders
 from holdfast.model.upgrades import UpgradeOrder
 
 public = APIRouter(tags=["nodes"])

@@ -17,9 +17,9 @@ from holdfast.core.units import parse_duration_s, parse_time
 from holdfast.master.answers.found import ChangedPoints, Explained
 from holdfast.model.access import Activity
 from holdfast.model.approvals import ApprovalAct
+from holdfast.model.explanations import AskExplain
 from holdfast.model.maintenance import Prune
-from holdfast.model.point_changes import Expire, Forget, Lock, PointChange, Tag
-from holdfast.model.questions import AskChangePoints, AskExplain
+from holdfast.model.point_changes import AskChangePoints, Expire, Forget, Lock, PointChange, Tag
 
 router = APIRouter(tags=["points"])
 

@@ -26,11 +26,11 @@ from holdfast.model.access import Activity
 from holdfast.model.anomalies import LAST_CLEAN
 from holdfast.model.approvals import ApprovalAct
 from holdfast.model.differences import AskDiff
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing
 from holdfast.model.moments import AskMoment, AskMoments
 from holdfast.model.orders import Owners, RestoreRequest, parse_owner_change
 from holdfast.model.pausing import AskPause
 from holdfast.model.point_changes import LONGEST_TAG
-from holdfast.model.questions import AskFind, AskHistory, AskListing
 from holdfast.model.sight import Reach
 
 router = APIRouter(tags=["repositories"])

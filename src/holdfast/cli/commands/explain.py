@@ -34,7 +34,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Why a version of a path is kept: by which points, which rule keeps each of them and until when, and where there are copies."""
-    from holdfast.model.questions import AskExplain
+    from holdfast.model.explanations import AskExplain
 
     if not path.startswith("/"):
         raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast find NAME` looks for them")

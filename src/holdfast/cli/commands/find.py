@@ -152,7 +152,7 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _find_versions(place: Path, pattern: str, where: Mapping[str, str], limit: int, *, ignore_case: bool, as_json: bool) -> None:
-    from holdfast.model.questions import AskFind
+    from holdfast.model.listing_questions import AskFind
 
     if not pattern:
         raise UsageError("find what?", hint="holdfast find --versions '*.txt'")

@@ -235,8 +235,8 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Every version of one path, newest first, and what to restore it from. Exit 3 when a repository could not be asked."""
+    from holdfast.model.listing_questions import AskHistory
     from holdfast.model.never_kept import never_kept
-    from holdfast.model.questions import AskHistory
 
     if not path.startswith("/"):
         raise UsageError(f"{path} is not an absolute path", hint="paths are as on the source; `holdfast find NAME` shows them")
@@ -260,7 +260,7 @@ def history(
 
 def _ls_page(home: Path, what: dict[str, str], path: bytes, recursive: bool, after: bytes) -> dict[str, Any]:
     """`what`: a point; or dataset, time and repository."""
-    from holdfast.model.questions import AskListing
+    from holdfast.model.listing_questions import AskListing
 
     at = parse_time(what["at"], now(SystemClock()), None) if what.get("at") else None
     ask = AskListing(

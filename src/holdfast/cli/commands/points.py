@@ -235,7 +235,7 @@ def _change(home: Path, path: str, body: dict[str, Any], change: PointChange) ->
 
 def _change_at_once(home: Path, path: str, body: dict[str, Any], change: PointChange) -> dict[str, Any]:
     def by_agent(place: Path) -> dict[str, Any]:
-        from holdfast.model.questions import AskChangePoints
+        from holdfast.model.point_changes import AskChangePoints
 
         ask = AskChangePoints(
             change=change,

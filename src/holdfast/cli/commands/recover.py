@@ -181,7 +181,8 @@ def waited(client: ApiClient, started: dict[str, Any]) -> list[dict[str, Any]]:
 def _by_agent(home: Path, order: dict[str, Any], paths: list[str], before: str) -> list[dict[str, Any]]:
     """Restore on the repository's own machine, without the Master."""
     from holdfast.core.ids import PointId
-    from holdfast.model.questions import AskRestore, JobsStarted
+    from holdfast.model.questions import JobsStarted
+    from holdfast.model.restoring import AskRestore
 
     if order["exact"]:
         raise UsageError("without the Master nobody knows what is too much", hint="leave --exact out, or wait for the Master")
@@ -237,16 +238,19 @@ def _local_mirror(home: Path, order: dict[str, Any], before: str) -> str:
 
 
 def _has_repository(home: Path) -> bool:
-    from holdfast.model.questions import AskStatus, NodeStatus
+    from holdfast.model.node_status import NodeStatus
+    from holdfast.model.questions import AskStatus
 
     status = ask_agent(home, AskStatus())
     return isinstance(status, NodeStatus) and bool(status.repositories)
 
 
 def _newest_point(home: Path, order: dict[str, Any], before: str) -> str:
+    from holdfast.model.listing_questions import Points
     from holdfast.model.moments import AskMoment
+    from holdfast.model.node_status import NodeStatus
     from holdfast.model.points import newest_of
-    from holdfast.model.questions import AskStatus, NodeStatus, Points
+    from holdfast.model.questions import AskStatus
     from holdfast.model.refusals import refusal_of
 
     at = parse_time(order["at"], now(SystemClock())) if order["at"] else None

@@ -160,7 +160,8 @@ def _all_of(home: Path) -> dict[str, Any]:
     """The Master's rows and whom it could not ask; or of this machine's own repositories."""
 
     def by_agent(place: Path) -> dict[str, Any]:
-        from holdfast.model.questions import AskStatus, NodeStatus
+        from holdfast.model.node_status import NodeStatus
+        from holdfast.model.questions import AskStatus
 
         answer = ask_agent(place, AskStatus())
         assert isinstance(answer, NodeStatus)

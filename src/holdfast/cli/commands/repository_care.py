@@ -96,7 +96,8 @@ def adopt(
     """Take over a repository that stock restic made. On the machine that is to own it; restic works beside it as before."""
     from holdfast.cli.typed_secrets import read_secret
     from holdfast.model.adoption import Adopted, AskAdopt, parse_bind
-    from holdfast.model.questions import AskStatus, NodeStatus
+    from holdfast.model.node_status import NodeStatus
+    from holdfast.model.questions import AskStatus
 
     place = resolve_home(home)
     wanted = tuple(map(parse_bind, binds or ()))

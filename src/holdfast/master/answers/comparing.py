@@ -12,9 +12,9 @@ from holdfast.core.errors import ProtocolError, UnknownName, UsageError
 from holdfast.model.differences import AskDiff, Difference
 from holdfast.model.entry import display_path, is_below, walk_key
 from holdfast.model.listed_differences import Folding, Merge, child_difference, difference_of, path_of_row
+from holdfast.model.listing_questions import AskListing, Listings
 from holdfast.model.moments import is_address
 from holdfast.model.points import Listing, LostListing, Point
-from holdfast.model.questions import AskListing, Listings
 
 ROWS_AT_ONCE = 5_000
 MOST_PAGES = 200

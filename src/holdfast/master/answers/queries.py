@@ -35,31 +35,16 @@ from holdfast.master.records.inventory import Node
 from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.differences import AskDiff, Differences
 from holdfast.model.doctor import AskDoctor, Examined
-from holdfast.model.explanations import MirrorCopy
+from holdfast.model.explanations import AskExplain, Explanations, MirrorCopy
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Listings, Points, listed_age
 from holdfast.model.mirrors import title_of
 from holdfast.model.moments import AskMoment, AskMoments, Moments, is_address
 from holdfast.model.never_kept import never_kept
-from holdfast.model.point_changes import check_change, refuse_what_stays
+from holdfast.model.point_changes import AskChangePoints, PointsChanged, check_change, refuse_what_stays
 from holdfast.model.points import whole_copies
-from holdfast.model.questions import (
-    AskChangePoints,
-    AskExplain,
-    AskFind,
-    AskFolders,
-    AskHistory,
-    AskListing,
-    AskPoints,
-    AskSample,
-    Explanations,
-    Folders,
-    Listings,
-    Points,
-    PointsChanged,
-    Question,
-    Sample,
-    listed_age,
-)
+from holdfast.model.questions import Question
 from holdfast.model.rules import RepositoryRule
+from holdfast.model.sampling import AskFolders, AskSample, Folders, Sample
 from holdfast.model.search import check_search
 from holdfast.model.searching import AskSearch, FoundHere, decode_cursor, page_of
 from holdfast.model.sight import SEES_ALL, Reach, Sight

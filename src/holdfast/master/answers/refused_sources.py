@@ -5,7 +5,8 @@ from __future__ import annotations
 from holdfast.core.errors import HoldfastError
 from holdfast.master.hub.hub import Hub
 from holdfast.master.rules.deployment import Deployment
-from holdfast.model.questions import AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus
 from holdfast.model.refusals import Refusal, refusal_of
 
 _ANSWER_S = 10.0

@@ -15,7 +15,8 @@ from holdfast.core.errors import ErrorFacts, HoldfastError, NotReachable
 from holdfast.core.ids import NodeId
 from holdfast.master.hub.hub import Hub
 from holdfast.master.hub.past_runs import PastRuns
-from holdfast.model.questions import AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import AskStatus
 
 STATUS_TIMEOUT_S = 5.0
 FRESH_S = 1.0

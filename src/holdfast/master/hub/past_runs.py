@@ -14,7 +14,7 @@ from holdfast.master.hub.hub import Hub
 from holdfast.master.records import happenings, inventory
 from holdfast.master.records.database import Database
 from holdfast.model.jobs import State
-from holdfast.model.questions import NodeStatus, Protection
+from holdfast.model.node_status import NodeStatus, Protection
 
 _GOOD = (State.SUCCEEDED, State.WARNINGS)
 _MOST_JOBS = 100

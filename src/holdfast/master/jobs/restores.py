@@ -34,10 +34,10 @@ from holdfast.model.moments import (
 )
 from holdfast.model.orders import ORDER_LIFETIME, RestoreOrder, RestoreRequest, SignedOrder, check_request, signed_bytes_of_order
 from holdfast.model.points import Point
-from holdfast.model.questions import AskRestore, Done
+from holdfast.model.questions import Done
 from holdfast.model.recalling import AskRecall
 from holdfast.model.refusals import Refusal
-from holdfast.model.restoring import AskOrders, AskResumeJob, AskUndo, OrdersTold
+from holdfast.model.restoring import AskOrders, AskRestore, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import RepositoryRule
 from holdfast.model.sight import Reach, Sight
 from holdfast.wire.authority import verify_signature

@@ -29,7 +29,7 @@ from holdfast.model.document import DrillPlan
 from holdfast.model.drills import DrillStatus
 from holdfast.model.maintenance import Drill
 from holdfast.model.moments import AskMoment
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.rules import RepositoryRule, StoreAction
 from holdfast.model.trials import AskDrill
 

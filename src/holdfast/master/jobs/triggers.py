@@ -26,9 +26,9 @@ from holdfast.master.records import happenings, inventory
 from holdfast.master.records.happenings import StoredTrigger
 from holdfast.master.rules.deployment import Asking, Selection, Stage, deployment
 from holdfast.model.jobs import ENDED, Job, Progress, State
-from holdfast.model.questions import AskJobs, AskMaintenance, AskRestore, AskTrigger, Jobs, JobsStarted
+from holdfast.model.questions import AskJobs, AskMaintenance, AskTrigger, Jobs, JobsStarted
 from holdfast.model.recalling import AskRecall
-from holdfast.model.restoring import AskUndo
+from holdfast.model.restoring import AskRestore, AskUndo
 from holdfast.model.trials import AskDrill
 
 START_TIMEOUT_S = 30.0

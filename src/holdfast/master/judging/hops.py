@@ -12,8 +12,8 @@ from holdfast.core.ids import ActionId
 from holdfast.master.judging.node_parts import NodePart
 from holdfast.master.judging.verdict import Standing, standing_of
 from holdfast.model.jobs import State
+from holdfast.model.node_status import Protection
 from holdfast.model.promises import last_part
-from holdfast.model.questions import Protection
 from holdfast.model.waits import Wait, WaitReason
 
 _Key = tuple[ActionId, str]

@@ -16,7 +16,8 @@ from holdfast.master.hub.looks import Told
 from holdfast.master.judging.following_rows import FollowingRow, following_row
 from holdfast.master.judging.verdict import DatasetStanding, standings
 from holdfast.model.jobs import Finding, Severity, State
-from holdfast.model.questions import NodeStatus, Protection, RepositoryStatus
+from holdfast.model.node_status import NodeStatus, Protection
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import Rules, StoreAction, title_of
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 
 _NAMED = 2
 _LONGEST_REASON = 100

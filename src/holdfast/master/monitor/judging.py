@@ -28,7 +28,8 @@ from holdfast.model.bottleneck import Bottleneck
 from holdfast.model.change import Amount
 from holdfast.model.jobs import Finding, LaneProgress, Progress, Severity, State
 from holdfast.model.keys import is_about_kit
-from holdfast.model.questions import Protection, RepositoryStatus
+from holdfast.model.node_status import Protection
+from holdfast.model.repository_status import RepositoryStatus
 
 
 @dataclass

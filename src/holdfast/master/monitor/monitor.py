@@ -24,7 +24,7 @@ from holdfast.master.records import inventory
 from holdfast.master.rules.activation import FlowView, flow_views
 from holdfast.master.rules.compiling import DrawingKey, Situation, current_situation, drawing_key
 from holdfast.master.rules.deployment import Deployment
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.rules import Rules
 
 

@@ -12,7 +12,7 @@ from holdfast.core.ids import DatasetId, JobId
 from holdfast.master.judging.verdict import is_still_to_come, places_kept
 from holdfast.master.monitor.values import MonitorState
 from holdfast.model.jobs import State
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 
 # What has not run yet is not kept anywhere: among others that are well it must be seen, unless it is only still to come.
 WORST_FIRST: tuple[MonitorState, ...] = ("failed", "overdue", "unknown", "running", "warning", "off", "ok")

@@ -13,7 +13,7 @@ from holdfast.master.judging.following_rows import FollowingRow
 from holdfast.master.judging.node_parts import NodeFinding
 from holdfast.master.rules.activation import FlowState
 from holdfast.model.bottleneck import Bottleneck
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 from holdfast.model.waits import WaitReason
 
 MonitorState = Literal["ok", "running", "warning", "failed", "overdue", "unknown", "off"]

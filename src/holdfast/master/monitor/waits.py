@@ -8,7 +8,7 @@ from datetime import datetime
 from holdfast.core.errors import NotReachable
 from holdfast.master.judging.following_rows import FollowingRow
 from holdfast.master.monitor.values import Waiting
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 from holdfast.model.waits import Wait, WaitReason
 
 # What somebody has to do something about goes first; a window opens by itself.

@@ -14,8 +14,8 @@ from holdfast.master.hub.roll_call import NodeView
 from holdfast.master.judging.verdict import Standing, standing_of
 from holdfast.master.rules.deployment import Deployment
 from holdfast.model.jobs import Event, Job, Severity
+from holdfast.model.node_status import NodeStatus, Protection
 from holdfast.model.notifications import Notice, NoticeChange
-from holdfast.model.questions import NodeStatus, Protection
 from holdfast.model.rules import Rules
 
 AWAY_S = 90.0

@@ -32,8 +32,8 @@ from holdfast.master.records import happenings, notifications, report_schedules
 from holdfast.master.records.notifications import StoredRule, Waiting
 from holdfast.master.rules.deployment import deployment
 from holdfast.model.jobs import Severity
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.notifications import Notice, NotifyRule, check_name, chosen_by, validate_rule
-from holdfast.model.questions import NodeStatus
 
 LOOK_EVERY_S = 10.0
 CONDITIONS_EVERY_S = 60.0

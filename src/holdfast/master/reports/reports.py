@@ -20,8 +20,8 @@ from holdfast.master.reports.promises import judge
 from holdfast.master.reports.tables import Row
 from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.forecast import LEAST_DAYS, LEAST_SAMPLES
-from holdfast.model.questions import AskFolders, Folders
 from holdfast.model.reports import EnvironmentReport, Kind, Table
+from holdfast.model.sampling import AskFolders, Folders
 from holdfast.model.schedule import share_of
 
 MOST_DAYS = 3_660

@@ -20,7 +20,7 @@ from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.document import Document
 from holdfast.model.forecast import line_through
 from holdfast.model.jobs import State
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.reports import Cell, Column, Table
 from holdfast.model.rules import DatasetRule, OperationRule
 from holdfast.model.schedule import has_schedule

@@ -17,7 +17,7 @@ from holdfast.master.records import inventory
 from holdfast.master.records.documents import used_repositories
 from holdfast.master.rules.activation import Activation, ActivationReport
 from holdfast.model.document import Document, RepositoryEntry
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 
 
 class ProtectRequest(msgspec.Struct, frozen=True, kw_only=True):

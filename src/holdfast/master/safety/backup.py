@@ -30,7 +30,7 @@ from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.master.safety.exporting import FOLDER, ExportDone, write_export
 from holdfast.master.safety.sealing import load_export_key
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.rules import DatasetRule
 
 FLOW = "holdfast-master"

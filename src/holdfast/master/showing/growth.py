@@ -19,7 +19,8 @@ from holdfast.master.hub.looks import Looks
 from holdfast.master.periodic import repeat
 from holdfast.master.records.sizes import Size, add_size, newest_size, sizes_since
 from holdfast.master.rules.deployment import deployment
-from holdfast.model.questions import NodeStatus, RepositoryStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.repository_status import RepositoryStatus
 
 LOOK_EVERY_S = 600.0
 DAILY = timedelta(days=1)

@@ -20,7 +20,7 @@ from holdfast.master.records.notifications import Channel
 from holdfast.master.rules.deployment import Deployment, deployment
 from holdfast.model.jobs import Job, State
 from holdfast.model.metrics import OF_MASTER, OF_NODES, OF_PROCESSES, Sample, of_node
-from holdfast.model.questions import NodeStatus
+from holdfast.model.node_status import NodeStatus
 from holdfast.wire.exposition import Latency, exposed, of_process
 
 RECENT = timedelta(hours=24)

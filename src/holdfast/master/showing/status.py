@@ -26,7 +26,7 @@ from holdfast.master.records import notifications
 from holdfast.master.reports.due_times import report_findings
 from holdfast.master.rules.deployment import deployment
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.questions import Protection
+from holdfast.model.node_status import Protection
 from holdfast.model.sight import SEES_ALL, Sight
 
 MASTER = "Master"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from holdfast.model.jobs import Severity
 from holdfast.model.pausing import PauseTold
-from holdfast.model.point_changes import Expire, Forget, Lock, PointChange, Tag
-from holdfast.model.questions import Answer, AskChangePoints, Failed, PointsChanged
+from holdfast.model.point_changes import AskChangePoints, Expire, Forget, Lock, PointChange, PointsChanged, Tag
+from holdfast.model.questions import Answer, Failed
 
 _MOST_NAMED = 5
 RecordEvent = Callable[[str, Severity, str], None]

@@ -20,46 +20,39 @@ from holdfast.model.differences import AskDiff
 from holdfast.model.doctor import AskDoctor
 from holdfast.model.downloads import AskDownloadPort
 from holdfast.model.entry import display_path
+from holdfast.model.explanations import AskExplain, Explanations
 from holdfast.model.jobs import Finding, Severity
 from holdfast.model.keys import KeyQuestion, kit_findings
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Points
 from holdfast.model.maintenance import kind_of
 from holdfast.model.mirrors import AskMirrors, Mirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moments
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.orders import check_request
 from holdfast.model.pausing import AskPause, pause_findings
+from holdfast.model.point_changes import AskChangePoints
 from holdfast.model.questions import (
     Answer,
     AskCancel,
-    AskChangePoints,
-    AskExplain,
-    AskFind,
-    AskFolders,
-    AskHistory,
     AskJobs,
     AskLimits,
-    AskListing,
     AskMaintenance,
-    AskPoints,
     AskRepositoryEnv,
-    AskRestore,
     AskRetry,
-    AskSample,
     AskStatus,
     AskTrigger,
     Done,
-    Explanations,
     Failed,
     Jobs,
     JobsStarted,
     LimitsTold,
-    NodeStatus,
-    Points,
     Question,
-    RepositoryStatus,
 )
 from holdfast.model.recalling import AskRecall
-from holdfast.model.restoring import AskOrders, AskPauseJob, AskResumeJob, AskUndo, OrdersTold
+from holdfast.model.repository_status import RepositoryStatus
+from holdfast.model.restoring import AskOrders, AskPauseJob, AskRestore, AskResumeJob, AskUndo, OrdersTold
 from holdfast.model.rules import Rules
+from holdfast.model.sampling import AskFolders, AskSample
 from holdfast.model.searching import AskSearch, FoundHere
 from holdfast.model.seeding import AskSeed
 from holdfast.model.tail import AskTail, Tailed

@@ -8,8 +8,8 @@ from holdfast.core.errors import OutsideLimits
 from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.maintenance import Check, Drill, Rebuild, Scrub
 from holdfast.model.pausing import AskPause
-from holdfast.model.point_changes import Lock, Tag
-from holdfast.model.questions import AskChangePoints, AskMaintenance, Question
+from holdfast.model.point_changes import AskChangePoints, Lock, Tag
+from holdfast.model.questions import AskMaintenance, Question
 from holdfast.node.bounds.limits import Limits
 
 REFUSED: dict[type, str] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from holdfast.host.home_records import load_record, save_record
 from holdfast.model.drills import Drilled, DrillRecord, DrillStatus, judge_drills
 from holdfast.model.jobs import Finding, Severity
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.repository.repository import Repository
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from holdfast.core.errors import Conflict, UsageError
 from holdfast.model.metrics import OF_NODES, OF_PROCESSES, of_node
-from holdfast.model.questions import Answer, AskStatus, NodeStatus
+from holdfast.model.node_status import NodeStatus
+from holdfast.model.questions import Answer, AskStatus
 from holdfast.wire.exposition import CONTENT_TYPE, exposed, of_process
 from holdfast.wire.unix_socket import listen_on
 

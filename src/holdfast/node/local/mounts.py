@@ -11,9 +11,11 @@ from holdfast.core.errors import NotReachable, ProtocolError, error_from
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Finding
+from holdfast.model.listing_questions import AskListing, AskPoints, Listings, Points
 from holdfast.model.moments import AskMoment
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.points import Point, newest_of
-from holdfast.model.questions import Answer, AskListing, AskPoints, AskStatus, Failed, Listings, NodeStatus, Points, Question
+from holdfast.model.questions import Answer, AskStatus, Failed, Question
 from holdfast.model.reading import PointReader
 from holdfast.node.config import load_config
 from holdfast.node.local.client import ask

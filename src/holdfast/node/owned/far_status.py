@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as NotYet
 from holdfast.core.clock import Clock
 from holdfast.core.errors import NotReachable, facts_of
 from holdfast.model.object_location import is_object_location
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import RepositoryRule
 
 PATIENCE_S = 2.0

@@ -17,7 +17,8 @@ from holdfast.core.errors import Conflict, ErrorFacts, HoldfastError, NotReachab
 from holdfast.core.ids import DatasetId, RepositoryId
 from holdfast.core.private_files import make_private_folder
 from holdfast.model.keys import AskKeyRestore, KeyAnswer, KeyDone, KeyQuestion
-from holdfast.model.questions import RepositoryEnv, RepositoryStatus
+from holdfast.model.questions import RepositoryEnv
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import RepositoryRule
 from holdfast.node.bounds.known_places import remember_place
 from holdfast.node.owned.abilities import abilities_of

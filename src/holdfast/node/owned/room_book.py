@@ -18,7 +18,7 @@ from holdfast.host.disk import room_bytes
 from holdfast.host.home_records import load_record, save_record
 from holdfast.model.jobs import Finding
 from holdfast.model.object_location import is_object_location
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.room import Room, RoomLevel, RoomSample, judge_room, room_finding, with_sample
 from holdfast.model.rules import RepositoryRule
 

@@ -9,8 +9,8 @@ from holdfast.core.clock import ns_of, utc
 from holdfast.core.errors import WindowClosed, waits_its_turn
 from holdfast.core.ids import ActionId, DatasetId
 from holdfast.model.jobs import State
+from holdfast.model.node_status import Protection
 from holdfast.model.promises import Promise, operation_rules, promises_of
-from holdfast.model.questions import Protection
 from holdfast.model.rate_table import opens_at, rate_at
 from holdfast.model.rules import Delivery, OperationRule, Rules, title_of
 from holdfast.model.schedule import due_at, has_schedule, share_of

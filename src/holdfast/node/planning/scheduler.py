@@ -15,8 +15,9 @@ from holdfast.core.clock import Clock, now, ns_of, utc
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import DatasetId, JobId
 from holdfast.model.jobs import ENDED, Event, Finding, Job, Severity, State
+from holdfast.model.node_status import Protection
 from holdfast.model.promises import complete, labels_in, last_part, promises_of
-from holdfast.model.questions import AskTrigger, Protection
+from holdfast.model.questions import AskTrigger
 from holdfast.model.rules import Rules
 from holdfast.node.planning.busy import busy_of
 from holdfast.node.planning.first_runs import first_run

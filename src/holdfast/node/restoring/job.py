@@ -18,8 +18,8 @@ from holdfast.delivery.reading import RemoteReader
 from holdfast.model.jobs import Counters, Finding, Job, Severity, State, Task
 from holdfast.model.maintenance import Report, Step
 from holdfast.model.orders import RestoreOrder, SignedOrder
-from holdfast.model.questions import AskRestore
 from holdfast.model.reading import PointReader
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import Rules
 from holdfast.node.bounds.limits import Limits, load_limits
 from holdfast.node.bounds.restores import RestoreBounds, restore_bounds

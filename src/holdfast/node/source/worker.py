@@ -17,8 +17,9 @@ from holdfast.host.folders import clean_folder, list_folders
 from holdfast.host.snapshots import sweep
 from holdfast.model.archive_questions import ArchivePlanned, AskArchivePlan
 from holdfast.model.jobs import Job
-from holdfast.model.questions import Answer, AskFolders, AskSample, Failed, Folders, Question, Sample
+from holdfast.model.questions import Answer, Failed, Question
 from holdfast.model.rules import Rules
+from holdfast.model.sampling import AskFolders, AskSample, Folders, Sample
 from holdfast.model.tail import AskTail
 from holdfast.node.bounds.limits import Limits, load_limits
 from holdfast.node.drills.elsewhere import DrillElsewhere, trial_scratch

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from holdfast.core.errors import ErrorFacts, UnknownName
 from holdfast.core.ids import RepositoryId
-from holdfast.model.explanations import Explanation
-from holdfast.model.point_changes import ChangedPoint, refuse_what_stays
-from holdfast.model.questions import AskChangePoints, AskExplain, Explanations, PointsChanged
+from holdfast.model.explanations import AskExplain, Explanation, Explanations
+from holdfast.model.point_changes import AskChangePoints, ChangedPoint, PointsChanged, refuse_what_stays
 from holdfast.model.rules import Rules, StoredOperation
 from holdfast.repository.points.point_changes import Chosen
 from holdfast.repository.repository import Repository

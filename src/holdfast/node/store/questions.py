@@ -12,30 +12,18 @@ from holdfast.model.adoption import AskAdopt
 from holdfast.model.anomalies import AskJudgeAnomaly
 from holdfast.model.archive_questions import AskArchive, AskArchiveHold
 from holdfast.model.differences import AskDiff, Differences
+from holdfast.model.explanations import AskExplain
 from holdfast.model.gaps import Gap
 from holdfast.model.jobs import Finding
 from holdfast.model.keys import KeyQuestion
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, AskPoints, Listings, Points, listed_age
 from holdfast.model.mirrors import AskMirrors
 from holdfast.model.moments import AskMoment, AskMoments, Moment, Moments, is_address, is_lineage_address, parse_address
+from holdfast.model.node_status import NodeStatus
 from holdfast.model.pausing import AskPause, PauseTold
+from holdfast.model.point_changes import AskChangePoints
 from holdfast.model.points import Point, whole_copies
-from holdfast.model.questions import (
-    Answer,
-    AskChangePoints,
-    AskExplain,
-    AskFind,
-    AskHistory,
-    AskListing,
-    AskPoints,
-    AskRepositoryEnv,
-    AskStatus,
-    Failed,
-    Listings,
-    NodeStatus,
-    Points,
-    Question,
-    listed_age,
-)
+from holdfast.model.questions import Answer, AskRepositoryEnv, AskStatus, Failed, Question
 from holdfast.model.rules import Rules
 from holdfast.node.drills.book import DrillBook, drill_findings
 from holdfast.node.owned.repositories import Repositories

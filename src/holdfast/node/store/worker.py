@@ -18,7 +18,8 @@ from holdfast.model.jobs import Event, Job, Severity
 from holdfast.model.keys import KeyAnswer, KeyQuestion
 from holdfast.model.maintenance import Drill
 from holdfast.model.mirrors import action_of, title_of
-from holdfast.model.questions import AskRestore, Failed
+from holdfast.model.questions import Failed
+from holdfast.model.restoring import AskRestore
 from holdfast.model.rules import Rules, StoreAction
 from holdfast.model.searching import AskSearch
 from holdfast.model.seeding import AskSeed, Seeded

@@ -9,7 +9,7 @@ from holdfast.core.errors import HoldfastError, UnknownName
 from holdfast.core.ids import DatasetId
 from holdfast.model.anomalies import Anomaly, AnomalyJudged, AnomalyPlan, AnomalyState, AskJudgeAnomaly, words_of
 from holdfast.model.jobs import Event, Finding, Severity
-from holdfast.model.questions import RepositoryStatus
+from holdfast.model.repository_status import RepositoryStatus
 from holdfast.model.rules import Rules
 from holdfast.node.owned.repositories import Repositories
 from holdfast.node.workers.periodic import Periodic

@@ -16,9 +16,9 @@ from holdfast.model.change import Amount
 from holdfast.model.following import Following
 from holdfast.model.jobs import Event, Job, Progress
 from holdfast.model.maintenance import Task
-from holdfast.model.questions import Answer, AskRestore, Question
+from holdfast.model.questions import Answer, Question
 from holdfast.model.recalling import AskRecall
-from holdfast.model.restoring import AskUndo
+from holdfast.model.restoring import AskRestore, AskUndo
 from holdfast.model.rules import Rules
 from holdfast.model.trials import AskDrill
 

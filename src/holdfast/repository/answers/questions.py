@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from holdfast.core.errors import RepositoryDamaged
 from holdfast.core.ids import DatasetId, PointId
 from holdfast.model.entry import Entry, Kind, display_path, raw_of, walk_key
+from holdfast.model.listing_questions import AskFind, AskHistory, AskListing, Listings
 from holdfast.model.moments import versions_of
 from holdfast.model.points import Listing, LostListing, Point
-from holdfast.model.questions import AskFind, AskHistory, AskListing, Listings
 from holdfast.model.reading import LostFolder
 from holdfast.model.sight import Within
 from holdfast.repository.answers.searching import find_versions

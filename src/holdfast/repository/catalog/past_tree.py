@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.core.errors import UnknownName
 from holdfast.model.entry import Kind, display_path, walk_key
-from holdfast.model.questions import AskListing
+from holdfast.model.listing_questions import AskListing
 from holdfast.repository.catalog.version_lookup import State, VersionLookup
 
 
