@@ -1,6 +1,6 @@
 """Decides what runs and when, and keeps the records of it. No I/O of its own but the journal; time and workers are given.
 
-All due datasets of the node go into one job. Jobs that share a dataset run one after another; an identical one that still waits is joined.
+All due datasets of the node go into one job (`queue`). Jobs that share a dataset run one after another.
 A dataset whose receiver is away is brought up to date without another capture when the receiver may be back (`retries`).
 """
 
@@ -38,10 +38,11 @@ from holdfast.node.planning.outcomes import (
     with_error_time,
 )
 from holdfast.node.planning.protections import due_operations, judge, reconcile
+from holdfast.node.planning.queue import Queue
 from holdfast.node.planning.retries import Retries, Retry
 from holdfast.node.planning.starting import Room, Starting
 from holdfast.node.planning.trying_again import ask_again, subjects_named
-from holdfast.node.records.job_book import JobBook, LiveJob, Role, Signature
+from holdfast.node.records.job_book import JobBook, Role, Signature
 from holdfast.node.records.journal import Journal, ProtectionRow, Request
 from holdfast.node.workers.messages import Acknowledged, CancelJob, PointsMade, RunCascade, RunDatasets, ToWorker
 
@@ -68,6 +69,7 @@ class Scheduler:
         self._rules: Rules | None = None
         self._rows: dict[tuple[str, str, str], ProtectionRow] = {row.key: row for row in journal.protections()}
         self._retries = Retries(book.entropy)
+        self._queue = Queue(book)
         self._starting = Starting(book, send, clock=clock)
         self.held = HeldRestores(book, send)
         self._housekeeping = Housekeeping(book, journal, clock=clock)
@@ -97,6 +99,7 @@ class Scheduler:
         known = set() if self._rules is None else {cascade.id for cascade in self._rules.cascades}
         self._rules = rules
         self._book.set_rules(rules)
+        self._queue.set_rules(rules)
         self._housekeeping.set_rules(rules)
         self._rows, removed = reconcile(rules, self._rows, self._clock.now_ns())
         self._journal.put_protections(self._rows.values(), removed)
@@ -163,8 +166,8 @@ class Scheduler:
         jobs = []
         if chosen and rules is not None:
             served = first_run(self._book, rules, self._rows, chosen, now(self._clock)) if ask.first else None
-            jobs.append(served or self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept, adopt=ask.adopt).job.id)
-        jobs += [self._queue_cascade(cascade.id, cause=ask.cause, trigger=ask.trigger, adopt=ask.adopt).job.id for cascade in cascades]
+            jobs.append(served or self._queue_run(chosen, cause=ask.cause, trigger=ask.trigger, accept=ask.accept, adopt=ask.adopt))
+        jobs += [self._queue.cascade(cascade.id, cause=ask.cause, trigger=ask.trigger, adopt=ask.adopt).job.id for cascade in cascades]
         return tuple(jobs)
 
     def queue(self, request: Request) -> JobId:
@@ -242,7 +245,7 @@ class Scheduler:
         for cascade in self._rules.cascades:
             waits_for = {last_part(cascade.after)} if cascade.after else set(cascade.delivery.operations)
             if cascade.id in fed and waits_for & set(news.operations):
-                self._queue_cascade(cascade.id, cause="points")
+                self._queue.cascade(cascade.id, cause="points")
 
     def protections(self) -> tuple[Protection, ...]:
         if self._rules is None:
@@ -260,7 +263,7 @@ class Scheduler:
         for (dataset, operation), due in due_operations(rules, self._rows, moment).items():
             if due <= moment:
                 asked.setdefault(dataset, []).append(operation)
-        waiting = self._waiting_operations()
+        waiting = self._queue.waiting_operations()
         chosen = {}
         for dataset, names in asked.items():
             operations = complete(rules, dataset, names)
@@ -279,7 +282,7 @@ class Scheduler:
         due = tuple(retry for retry in due if retry.subject not in closed)
         for retry in due:
             if retry.kind == "cascade":
-                self._queue_cascade(retry.subject, cause="retry", retry=retry)
+                self._queue.cascade(retry.subject, cause="retry", retry=retry)
         for kind in ("capture", "catch-up"):
             found = [retry for retry in due if retry.kind == kind]
             chosen = {
@@ -289,7 +292,7 @@ class Scheduler:
             chosen = {dataset: operations for dataset, operations in chosen.items() if operations or kind == "catch-up"}
             if chosen:
                 failure = Signature().union(*(retry.failure for retry in found))
-                self._add_run(chosen, self._run_job(chosen, "retry", "", kind), catch_up=kind == "catch-up", failure=failure)
+                self._queue.again(chosen, catch_up=kind == "catch-up", failure=failure)
 
     def _closed_until(self, rules: Rules, retry: Retry) -> datetime | None:
         """When one of the movers that it would serve opens; None = one is open."""
@@ -302,49 +305,12 @@ class Scheduler:
 
     def _queue_run(
         self, chosen: dict[DatasetId, tuple[str, ...]], *, cause: str, trigger: str = "", accept: bool = False, adopt: bool = False
-    ) -> LiveJob:
-        live = self._like_it(chosen, accept=accept, adopt=adopt)
-        if live is None:
-            job = self._run_job(chosen, cause, trigger, "run")
-            live = self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, accept=accept, adopt=adopt))
-        else:
-            self._book.publish(live)
+    ) -> JobId:
+        live = self._queue.run(chosen, cause=cause, trigger=trigger, accept=accept, adopt=adopt)
         # Only now: what could not be queued was not attempted.
         for dataset, operations in chosen.items():
             self._note_attempt(dataset, operations)
-        return live
-
-    def _like_it(self, chosen: dict[DatasetId, tuple[str, ...]], *, accept: bool, adopt: bool) -> LiveJob | None:
-        """A run that waits and is the same."""
-        for live in self._book.queued:
-            if not isinstance(request := live.request, RunDatasets) or request.catch_up:
-                continue
-            if (request.operations, request.accept, request.adopt) == (chosen, accept, adopt):
-                return live
-        return None
-
-    def _add_run(
-        self, chosen: dict[DatasetId, tuple[str, ...]], job: Job, *, catch_up: bool = False, failure: Signature | None = None
-    ) -> LiveJob:
-        return self._book.add(RunDatasets(job=job, datasets=tuple(chosen), operations=chosen, catch_up=catch_up), quiet_failure=failure)
-
-    def _run_job(self, chosen: dict[DatasetId, tuple[str, ...]], cause: str, trigger: str, kind: str) -> Job:
-        labels = labels_in(self._rules)
-        names = sorted(labels.get(dataset, dataset) for dataset in chosen)
-        rule = ", ".join(names) if len(names) <= 3 else f"{len(names)} datasets"
-        operations = tuple(sorted({name for operations in chosen.values() for name in operations}))
-        return self._book.new_job("catch-up" if kind == "catch-up" else "run", rule, cause, operations, trigger, tuple(names))
-
-    def _queue_cascade(self, cascade_id: str, *, cause: str, trigger: str = "", retry: Retry | None = None, adopt: bool = False) -> LiveJob:
-        for live in self._book.queued:
-            if isinstance(live.request, RunCascade) and live.request.cascade == cascade_id and live.request.adopt >= adopt:
-                if retry is None:
-                    self._book.publish(live)
-                return live
-        delivery = next(cascade.delivery for cascade in (self._rules.cascades if self._rules else ()) if cascade.id == cascade_id)
-        rule = f"{delivery.label} -> {delivery.receiver_name}"
-        job = self._book.new_job("cascade", rule, cause, delivery.operations, trigger, (delivery.label,))
-        return self._book.add(RunCascade(job=job, cascade=cascade_id, adopt=adopt), quiet_failure=None if retry is None else retry.failure)
+        return live.job.id
 
     def _check_disk(self) -> None:
         before, has_room = self.room, self._free_bytes() >= HOME_RESERVE_BYTES
@@ -385,15 +351,6 @@ class Scheduler:
             rows = tuple(with_error_time(self._rows.get(row.key), row, now_ns) for row in rows)
             self._rows.update({row.key: row for row in rows})
             self._journal.put_protections(rows)
-
-    def _waiting_operations(self) -> dict[DatasetId, set[str]]:
-        """What queued captures will mark."""
-        waiting: dict[DatasetId, set[str]] = {}
-        for live in self._book.queued:
-            if isinstance(live.request, RunDatasets) and not live.request.catch_up:
-                for dataset, operations in live.request.operations.items():
-                    waiting.setdefault(dataset, set()).update(operations)
-        return waiting
 
     def _busy_subjects(self) -> set[str]:
         return {subject for live in self._book.live for subject in subjects_of(live.request)}
