@@ -150,3 +150,23 @@ def restore_first_state(person: Person, name: str, target: Path) -> None:
     assert not target.exists(), "a look changes nothing"
     person.button("Restore now").click()
     expect(page.get_by_role("dialog").get_by_text("restored", exact=True)).to_be_visible()
+
+
+# All of it on the canvas, and nothing over any corner of it.
+_SEEN = """(id) => {
+  const vertex = document.querySelector(`[data-id="${id}"]`);
+  const { left, top, right, bottom } = vertex.getBoundingClientRect();
+  const corners = [[left + 8, top + 8], [right - 8, top + 8], [left + 8, bottom - 8], [right - 8, bottom - 8]];
+  return corners.every(([x, y]) => vertex.contains(document.elementFromPoint(x, y)));
+}"""
+
+
+def test_what_is_added_by_a_click_is_in_sight_whole(bare: World, enter: Callable[..., Person]) -> None:
+    """A click says not where: the first thing stood in the corner, below the buttons."""
+    person = enter(bare).go("/flows?new=empty")
+    person.field("Name").fill("clicked")
+    person.button("Begin to draw").click()
+    for node in ("files1", "vault", "dr"):
+        person.page.get_by_role("region", name="Add to the drawing").get_by_role("button", name=node, exact=True).click()
+        expect(person.vertex(node)).to_be_visible()
+        person.page.wait_for_function(_SEEN, arg=f"vertex:{node}")

@@ -11,7 +11,6 @@ import {
   MiniMap,
   type OnSelectionChangeFunc,
   ReactFlow,
-  type ReactFlowInstance,
   ReactFlowProvider,
   useEdgesState,
   useNodesInitialized,
@@ -24,11 +23,12 @@ import type { Diagnostic } from "../../draft/draft";
 import classes from "./canvas.module.css";
 import type { Drawing } from "./drawing";
 import { moverElements, type MoverElement, taken, vertexElements, type VertexElement } from "./elements";
-import { GRID, heightOf, onGrid, type Place, placesOf, WIDTH } from "./layout";
+import { GRID, onGrid, type Place, placesOf, WIDTH } from "./layout";
 import { MoverEdge } from "./MoverEdge";
 import type { Overlay } from "./overlay";
 import { marksOf, type ThingId } from "./things";
 import { useCanvasKeys } from "./useCanvasKeys";
+import { FIT, type Look, useLook } from "./useLook";
 import { VertexNode } from "./VertexNode";
 
 /** What the hand can do on the canvas beside selecting; all by names of vertices. */
@@ -55,22 +55,12 @@ interface FlowCanvasProps {
   children?: ReactNode;
 }
 
-/** A thing to bring into sight, as soon as it is drawn; a new object brings it again. */
-export interface Look {
-  /** null = all of it. */
-  thing: ThingId | null;
-  /** It gets the keyboard's focus, too. */
-  focus?: boolean;
-}
-
 const NODE_TYPES = { vertex: VertexNode };
 const EDGE_TYPES = { mover: MoverEdge };
 const EDGE_DEFAULTS = { markerEnd: { type: MarkerType.ArrowClosed, width: 22, height: 22, markerUnits: "userSpaceOnUse", color: "var(--hf-line-strong)" } };
 const SNAP: [number, number] = [GRID, GRID];
-const FIT = { padding: 0.07, maxZoom: 1.1, duration: 0 };
 const LARGE = 24;
 const NARROW = 560;
-const FRAMES_MS = 80;
 const READABLE = 0.6;
 const NAMES = { "controls.zoomIn.ariaLabel": "Zoom in", "controls.zoomOut.ariaLabel": "Zoom out", "controls.fitView.ariaLabel": "See all of it" };
 
@@ -205,42 +195,6 @@ function useFirstSight({ flow: name, vertices }: Drawing, box: RefObject<HTMLDiv
     else void flow.setViewport({ x: 12 - x * READABLE, y: clientHeight / 2 - (y + height / 2) * READABLE, zoom: READABLE });
   }, [flow, isMeasured, isBegun, name, vertices, box]);
   return isBegun;
-}
-
-function useLook(look: Look | null, box: RefObject<HTMLDivElement | null>, nodes: VertexElement[], edges: MoverElement[]): void {
-  const flow = useReactFlow<VertexElement, MoverElement>();
-  const done = useRef<Look | null>(null);
-  useEffect(() => {
-    if (!look || done.current === look || !box.current) return;
-    if (look.thing === null) {
-      done.current = look;
-      // The vertices go to their new places first.
-      setTimeout(() => void flow.fitView({ ...FIT, duration: 200 }), FRAMES_MS);
-      return;
-    }
-    const edge = edges.find((each) => each.id === look.thing);
-    const ends = nodes.filter((node) => (edge ? node.id === edge.source || node.id === edge.target : node.id === look.thing));
-    if (ends.length === 0) return;
-    done.current = look;
-    if (!ends.every((node) => isInSight(node, box.current!, flow))) {
-      void flow.fitView({ ...FIT, nodes: ends.length > 1 ? ends : nodes, duration: 200 });
-    }
-    if (look.focus) focusWhenDrawn(box.current, look.thing);
-  }, [flow, look, box, nodes, edges]);
-}
-
-/** What is new in the drawing comes to the page some frames later. */
-function focusWhenDrawn(box: HTMLElement, thing: ThingId, frames = 12): void {
-  const element = box.querySelector<HTMLElement | SVGElement>(`[data-id="${CSS.escape(thing)}"]`);
-  element?.focus({ preventScroll: true });
-  if (document.activeElement !== element && frames > 0) requestAnimationFrame(() => focusWhenDrawn(box, thing, frames - 1));
-}
-
-/** Its middle is to be seen. */
-function isInSight(node: VertexElement, box: HTMLElement, flow: ReactFlowInstance<VertexElement, MoverElement>): boolean {
-  const { left, top, right, bottom } = box.getBoundingClientRect();
-  const { x, y } = flow.flowToScreenPosition({ x: node.position.x + WIDTH / 2, y: node.position.y + heightOf(node.data.vertex) / 2 });
-  return x >= left && y >= top && x <= right && y <= bottom;
 }
 
 const placeOf = (node: VertexElement): Place => [onGrid(node.position.x), onGrid(node.position.y)];

@@ -7,7 +7,8 @@ import { carriedIn } from "./addables";
 import { addVertex, type Change, connect, type NewThing, placeVertices, removeThings, renameVertex, tidy } from "./changes";
 import { whyNot } from "./connecting";
 import { drawingOf } from "./drawing";
-import type { CanvasActions, Look } from "./FlowCanvas";
+import type { CanvasActions } from "./FlowCanvas";
+import type { Look } from "./useLook";
 import type { Place } from "./layout";
 import { type ThingId, vertexThing } from "./things";
 
@@ -40,9 +41,9 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
         if (before) select(before);
       });
     };
-    const show = (thing: ThingId) => {
+    const show = (thing: ThingId, still = false) => {
       select([thing]);
-      setLook({ thing, focus: true });
+      setLook({ thing, focus: true, still });
     };
     return {
       apply,
@@ -54,7 +55,7 @@ export function useDrawing(flow: string, select: (things: readonly ThingId[]) =>
         const change = addVertex(values, drawing, thing, place ?? (isByHand ? beside(drawing.vertices) : null));
         apply(change, []);
         say(`${visible(change.name)} added`);
-        show(vertexThing(change.name));
+        show(vertexThing(change.name), place !== undefined);
       },
       join: (from, to) => {
         const { values, drawing } = now();
