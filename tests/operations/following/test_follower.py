@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -312,7 +312,19 @@ def test_a_point_takes_all_that_changed_and_gives_back_what_failed(scene: Scene,
         assert work is not None
         assert bytes(scene.data / "letter") in [place.path for place in work.places]
         scene.book.runs.clear()
-        following.put_back([ONE], work)
+        following.point_ended([ONE], work, None)
+    wait_for(lambda: scene.book.looked_at(scene.data / "letter"))
+
+
+@pytest.mark.parametrize("captured", [result({ONE: SourceVanished("the disk is gone")}), replace(result(), is_whole=False)])
+def test_what_a_point_did_not_capture_is_still_to_be_done(scene: Scene, following: Follower, captured: CaptureResult) -> None:
+    wait_for(lambda: scene.state is FollowState.FOLLOWING)
+    with scene.claims.all_of((scene.rule,)):
+        (scene.data / "letter").write_bytes(b"dear")
+        work = following.take_for_point([ONE])
+        assert work is not None
+        scene.book.runs.clear()
+        following.point_ended([ONE], work, captured)
     wait_for(lambda: scene.book.looked_at(scene.data / "letter"))
 
 

@@ -237,13 +237,8 @@ class SourceFollowing:
 
     def point_ended(self, datasets: Sequence[DatasetRule], work: Work, captured: CaptureResult | None) -> None:
         """What of it was not captured is done again by the follower; receivers that did not get it are tried again by it, too."""
-        if self._follower is None:
-            return
-        ids = [rule.id for rule in datasets]
-        if captured is None:
-            self._follower.put_back(ids, work)
-        else:
-            self._follower.point_made(ids, captured)
+        if self._follower is not None:
+            self._follower.point_ended([rule.id for rule in datasets], work, captured)
 
     # What the follower needs: `follower.Source`.
 

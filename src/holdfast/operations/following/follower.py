@@ -117,20 +117,20 @@ class Follower:
         with self._changed:
             return all(course.is_done for course in self._courses.values())
 
-    def put_back(self, datasets: Iterable[DatasetId], work: Work) -> None:
-        """What `take_for_point` gave could not be delivered."""
+    def point_ended(self, datasets: Iterable[DatasetId], work: Work, captured: CaptureResult | None) -> None:
+        """What became of the work that `take_for_point` gave; None = nothing was captured. What was not is done again."""
+        result = SmallResult(captured, {})
         with self._changed:
             now_s = self._clock.monotonic_s()
             for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
-                course.undone(part_for(course.followed.roots, work), None, now_s)
+                id_ = course.followed.rule.id
+                if result.has_captured(id_):
+                    course.captured()
+                else:
+                    course.undone(part_for(course.followed.roots, work), result.why_not(id_), now_s)
             self._changed.notify_all()
-
-    def point_made(self, datasets: Iterable[DatasetId], result: CaptureResult) -> None:
-        """What `take_for_point` gave was captured."""
-        with self._changed:
-            for course in [self._courses[id_] for id_ in datasets if id_ in self._courses]:
-                course.captured()
-        self.captured(result)
+        if captured is not None:
+            self.captured(captured)
 
     def left_behind(self, dataset: DatasetId) -> None:
         """A receiver lacks what the state has, and nobody else is going to send it."""
