@@ -110,6 +110,8 @@ def _folders(top: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
 def _restore_share(store: Path, number: int, target: bytes) -> None:
     written = msgspec.msgpack.decode((store / f"written-{number}").read_bytes(), type=_Written)
     key = MasterKey(*written.key)
+    for folder in {os.path.dirname(file.path) for file in written.files}:
+        os.makedirs(target + folder, exist_ok=True)
     pack_id, pack = b"", b""
     for file in written.files:
         path = target + file.path
@@ -131,10 +133,6 @@ def _restore_share(store: Path, number: int, target: bytes) -> None:
 
 def restore(store: Path, target: Path) -> None:
     """Files below `target`, each at the path at which it was stored."""
-    for number in range(_PROCESSES):
-        written = msgspec.msgpack.decode((store / f"written-{number}").read_bytes(), type=_Written)
-        for folder in {os.path.dirname(file.path) for file in written.files}:
-            os.makedirs(os.fsencode(target) + folder, exist_ok=True)
     _side_by_side(_restore_share, [(store, number, os.fsencode(target)) for number in range(_PROCESSES)])
 
 
